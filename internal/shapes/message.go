@@ -1,0 +1,171 @@
+package shapes
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+)
+
+// MessageKind says what a Message is.
+type MessageKind uint8
+
+// The kinds of Message.
+const (
+	Change             MessageKind = iota // a row: insert, update or delete
+	ControlUpToDate                       // nothing follows what was sent
+	ControlSnapshotEnd                    // the initial snapshot is complete
+	ControlMustRefetch                    // start over
+	ControlOther                          // a control message that this reader does not know
+)
+
+// Message is one element of a shape answer.
+type Message struct {
+	Kind MessageKind
+	// Raw is the element as it came.
+	Raw []byte
+	// Position is the place of a change in the log; BeforeAll for a row of a
+	// snapshot, which has none.
+	Position Offset
+	// LSN is the global_last_seen_lsn of an up-to-date, 0 if it has none.
+	LSN uint64
+	// Xmin is that of a snapshot-end.
+	Xmin uint64
+
+	cutFrom, cutTo int // the "last" member of the headers, with one comma
+}
+
+// AppendTo appends the message as it came, but for the "last" header: it says
+// that a transaction ends here for one shape, which a reader of two shapes
+// must not take for the end of the transaction.
+func (m Message) AppendTo(dst []byte) []byte {
+	dst = append(dst, m.Raw[:m.cutFrom]...)
+	return append(dst, m.Raw[m.cutTo:]...)
+}
+
+// parseMessage reads the headers of a framed object.
+func parseMessage(raw []byte) (Message, error) {
+	m := Message{Raw: raw}
+	headers, base := []byte(nil), 0
+	err := members(raw, func(key, value []byte, at span) error {
+		if nameIs(key, "headers") {
+			headers, base = value, at.value
+		}
+		return nil
+	})
+	if err != nil {
+		return m, err
+	}
+	if len(headers) == 0 || headers[0] != '{' {
+		return m, malformed("a message has no headers object")
+	}
+	var h headerScan
+	if err := members(headers, h.member); err != nil {
+		return m, err
+	}
+	if h.lastTo > 0 {
+		m.cutFrom, m.cutTo = base+h.lastFrom, base+h.lastTo
+	}
+	return m, h.finish(&m)
+}
+
+// headerScan collects the headers that matter here.
+type headerScan struct {
+	operation, control    []byte
+	lsn, opPosition       []byte
+	xmin, lastSeen        []byte
+	lastFrom, lastTo      int
+	hasLSN, hasOpPosition bool
+}
+
+func (h *headerScan) member(key, value []byte, at span) error {
+	switch {
+	case nameIs(key, "operation"):
+		h.operation = value
+	case nameIs(key, "control"):
+		h.control = value
+	case nameIs(key, "lsn"):
+		h.lsn, h.hasLSN = value, true
+	case nameIs(key, "op_position"):
+		h.opPosition, h.hasOpPosition = value, true
+	case nameIs(key, "xmin"):
+		h.xmin = value
+	case nameIs(key, "global_last_seen_lsn"):
+		h.lastSeen = value
+	case nameIs(key, "last"):
+		if h.lastTo > 0 {
+			return malformed("a message has two last headers")
+		}
+		h.lastFrom, h.lastTo = at.from, at.to
+	}
+	return nil
+}
+
+func (h *headerScan) finish(m *Message) error {
+	if h.control != nil {
+		return h.finishControl(m)
+	}
+	switch text(h.operation) {
+	case "insert", "update", "delete":
+	default:
+		return malformed("a message has neither a control nor a known operation")
+	}
+	m.Kind = Change
+	if !h.hasLSN || !h.hasOpPosition {
+		return nil
+	}
+	tx, err := strconv.ParseUint(text(h.lsn), 10, 64)
+	if err != nil {
+		return malformed("the lsn of a change is not a decimal number")
+	}
+	op, err := strconv.ParseUint(string(h.opPosition), 10, 32)
+	if err != nil {
+		return malformed("the op_position of a change is not a number")
+	}
+	m.Position = LogOffset(tx, uint32(op))
+	return nil
+}
+
+func (h *headerScan) finishControl(m *Message) error {
+	var err error
+	switch text(h.control) {
+	case "up-to-date":
+		m.Kind = ControlUpToDate
+		if h.lastSeen != nil {
+			m.LSN, err = strconv.ParseUint(text(h.lastSeen), 10, 64)
+		}
+	case "snapshot-end":
+		m.Kind = ControlSnapshotEnd
+		m.Xmin, err = strconv.ParseUint(text(h.xmin), 10, 64)
+	case "must-refetch":
+		m.Kind = ControlMustRefetch
+	default:
+		m.Kind = ControlOther
+	}
+	if err != nil {
+		return malformed("a number in a control message is not a number")
+	}
+	return nil
+}
+
+// text is the content of a JSON string, or "" of anything else.
+func text(value []byte) string {
+	if len(value) < 2 || value[0] != '"' {
+		return ""
+	}
+	if bytes.IndexByte(value, '\\') < 0 {
+		return string(value[1 : len(value)-1])
+	}
+	var s string
+	if json.Unmarshal(value, &s) != nil {
+		return ""
+	}
+	return s
+}
+
+// nameIs compares a member's name, quotes included, with a plain one.
+func nameIs(key []byte, name string) bool {
+	if bytes.IndexByte(key, '\\') < 0 {
+		return len(key) == len(name)+2 && string(key[1:len(key)-1]) == name
+	}
+	return text(key) == name
+}

@@ -1,0 +1,272 @@
+package shapes
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"pgregory.net/rapid"
+)
+
+// readAll drains a scanner into copies of the messages.
+func readAll(s *Scanner) ([]Message, error) {
+	var all []Message
+	for {
+		m, err := s.Next()
+		if err == io.EOF {
+			return all, nil
+		}
+		if err != nil {
+			return all, err
+		}
+		m.Raw = bytes.Clone(m.Raw)
+		all = append(all, m)
+	}
+}
+
+var drawValue = rapid.Custom(func(t *rapid.T) any {
+	switch rapid.IntRange(0, 3).Draw(t, "kind") {
+	case 0:
+		return nil
+	case 1:
+		return `say "hi" \ {[ ` + rapid.String().Draw(t, "s")
+	case 2:
+		return map[string]any{"headers": "not these", "last": true, "]": rapid.String().Draw(t, "s")}
+	default:
+		return rapid.String().Draw(t, "s")
+	}
+})
+
+// drawMessage gives a message as JSON, its members in random order.
+func drawMessage(t *rapid.T) (raw string, last bool) {
+	headers := [][2]string{{"operation", `"update"`}, {"lsn", `"77"`}, {"op_position", "4"}, {"relation", `["public","TaskRun"]`}}
+	if last = rapid.Bool().Draw(t, "last"); last {
+		headers = append(headers, [2]string{"last", "true"})
+	}
+	value, _ := json.Marshal(map[string]any{"a": drawValue.Draw(t, "a"), "headers": drawValue.Draw(t, "b")})
+	return object(t, [][2]string{{"key", `"k"`}, {"value", string(value)}, {"headers", object(t, headers)}}), last
+}
+
+func object(t *rapid.T, fields [][2]string) string {
+	space := rapid.SampledFrom([]string{"", " ", "\n\t"})
+	var b strings.Builder
+	for i, f := range rapid.Permutation(fields).Draw(t, "order") {
+		if i > 0 {
+			b.WriteString(space.Draw(t, "space") + ",")
+		}
+		fmt.Fprintf(&b, "%s%q%s:%s%s", space.Draw(t, "space"), f[0], space.Draw(t, "space"), space.Draw(t, "space"), f[1])
+	}
+	return "{" + b.String() + space.Draw(t, "space") + "}"
+}
+
+// Whatever the order of members, the white space and the pieces in which a
+// body arrives, the scanner finds the messages that a JSON parser finds, and
+// AppendTo takes out "last" and nothing else.
+func TestScannerAgainstJSON(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var raws []string
+		var lasts []bool
+		for range rapid.IntRange(0, 5).Draw(t, "n") {
+			raw, last := drawMessage(t)
+			raws, lasts = append(raws, raw), append(lasts, last)
+		}
+		body := "[" + strings.Join(raws, " ,\n") + "] \n"
+		var src io.Reader = strings.NewReader(body)
+		if rapid.Bool().Draw(t, "slowly") {
+			src = iotest.OneByteReader(src)
+		}
+		scanner := NewScanner(src)
+		if rapid.Bool().Draw(t, "whole") {
+			scanner = NewBytesScanner([]byte(body))
+		}
+		got, err := readAll(scanner)
+		if err != nil {
+			t.Fatalf("%v in %s", err, body)
+		}
+		if len(got) != len(raws) {
+			t.Fatalf("%d messages, want %d, in %s", len(got), len(raws), body)
+		}
+		for i, m := range got {
+			if string(m.Raw) != raws[i] {
+				t.Fatalf("message %d is %s, want %s", i, m.Raw, raws[i])
+			}
+			if m.Kind != Change || m.Position != LogOffset(77, 4) {
+				t.Fatalf("message %d read as %+v", i, m)
+			}
+			var before, after map[string]map[string]any
+			_ = json.Unmarshal([]byte(raws[i]), &before)
+			cut := m.AppendTo(nil)
+			if !lasts[i] && string(cut) != raws[i] {
+				t.Fatalf("a message without last was changed to %s", cut)
+			}
+			delete(before["headers"], "last")
+			if err := json.Unmarshal(cut, &after); err != nil && !isTypeError(err) {
+				t.Fatalf("%v in %s", err, cut)
+			}
+			if !reflect.DeepEqual(before, after) {
+				t.Fatalf("%s became %s", raws[i], cut)
+			}
+		}
+	})
+}
+
+// isTypeError: "key" is a string, which the test's map has no place for.
+func isTypeError(err error) bool {
+	var typeError *json.UnmarshalTypeError
+	return errors.As(err, &typeError)
+}
+
+func TestControlMessages(t *testing.T) {
+	body := `[{"headers":{"control":"snapshot-end","xmin":"746","xmax":"747","xip_list":["746"]}},
+	 {"key":"k","value":{},"headers":{"operation":"insert","relation":["public","TaskRun"]}},
+	 {"headers":{"control":"must-refetch"}},{"headers":{"control":"something-new"}},
+	 {"headers":{"control":"up-to-date","global_last_seen_lsn":"46050856"}},{"headers":{"control":"up\u002dto-date"}}]`
+	got, err := readAll(NewBytesScanner([]byte(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Message{
+		{Kind: ControlSnapshotEnd, Xmin: 746}, {Kind: Change}, {Kind: ControlMustRefetch}, {Kind: ControlOther},
+		{Kind: ControlUpToDate, LSN: 46050856}, {Kind: ControlUpToDate},
+	}
+	for i := range got {
+		got[i].Raw = nil
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestScannerRefuses(t *testing.T) {
+	change := `{"key":"k","value":{},"headers":{"operation":"insert"}}`
+	for name, body := range map[string]string{
+		"an object":           change,
+		"text":                `Not found`,
+		"no comma":            `[` + change + change + `]`,
+		"trailing comma":      `[` + change + `,]`,
+		"leading comma":       `[,` + change + `]`,
+		"a number":            `[1]`,
+		"something after":     `[` + change + `] x`,
+		"wrong bracket":       `[{"headers":{"operation":"insert"]}}]`,
+		"no headers":          `[{"key":"k"}]`,
+		"headers not object":  `[{"headers":"x"}]`,
+		"headers no op":       `[{"headers":{}}]`,
+		"an event":            `[{"headers":{"event":"move-out"}}]`,
+		"unknown operation":   `[{"headers":{"operation":"upsert"}}]`,
+		"lsn not a number":    `[{"headers":{"operation":"insert","lsn":"0/1","op_position":0}}]`,
+		"op not a number":     `[{"headers":{"operation":"insert","lsn":"1","op_position":"0"}}]`,
+		"xmin missing":        `[{"headers":{"control":"snapshot-end"}}]`,
+		"two last":            `[{"headers":{"last":true,"operation":"insert","last":true}}]`,
+		"no colon":            `[{"headers" {"operation":"insert"}}]`,
+		"no value":            `[{"a":,"headers":{"operation":"insert"}}]`,
+		"name not a string":   `[{1:2,"headers":{"operation":"insert"}}]`,
+		"bare word in object": `[{"headers":{"operation":"insert"} x}]`,
+		"deep":                `[{"a":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `,"headers":{"operation":"insert"}}]`,
+	} {
+		if got, err := readAll(NewScanner(strings.NewReader(body))); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v, and messages %v", name, err, got)
+		}
+	}
+}
+
+// A body that breaks off anywhere is never taken for a whole one.
+func TestScannerNoticesATruncatedBody(t *testing.T) {
+	body := `[{"key":"k\"","value":{"a":"b"},"headers":{"operation":"insert"}},{"headers":{"control":"up-to-date"}}]`
+	for n := 1; n < len(body); n++ {
+		for name, s := range map[string]*Scanner{
+			"stream": NewScanner(strings.NewReader(body[:n])), "whole": NewBytesScanner([]byte(body[:n])),
+		} {
+			if _, err := readAll(s); !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("%s cut to %s: %v", name, body[:n], err)
+			}
+		}
+	}
+	if got, err := readAll(NewScanner(strings.NewReader(""))); len(got) != 0 || err != nil {
+		t.Errorf("an empty body gave %v, %v", got, err)
+	}
+}
+
+func TestScannerBoundsAMessage(t *testing.T) {
+	s := NewScanner(io.MultiReader(strings.NewReader(`[{"a":"`), endless{}))
+	s.max = 1 << 20
+	if _, err := s.Next(); !errors.Is(err, ErrMalformed) {
+		t.Errorf("got %v", err)
+	}
+	if cap(s.buf) > 2<<20 {
+		t.Errorf("the buffer grew to %d bytes", cap(s.buf))
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+	}
+	return len(p), nil
+}
+
+func TestBatch(t *testing.T) {
+	change := func(n int) string {
+		return fmt.Sprintf(`{"headers":{"operation":"insert","lsn":"%d","op_position":0,"last":true}}`, n)
+	}
+	clean := func(n int) string {
+		return fmt.Sprintf(`{"headers":{"operation":"insert","lsn":"%d","op_position":0}}`, n)
+	}
+	body := "[" + change(1) + "," + change(2) + `,{"headers":{"control":"snapshot-end","xmin":"9"}},{"headers":{"control":"up-to-date","global_last_seen_lsn":"5"}}]`
+	var b Batch
+	if whole, err := b.Fill(NewBytesScanner([]byte(body)), 1<<20); !whole || err != nil {
+		t.Fatal(whole, err)
+	}
+	want := Batch{Rows: []byte(clean(1) + "," + clean(2)), Count: 2, UpToDate: true, LSN: 5, SnapshotEnded: true, Xmin: 9}
+	if !reflect.DeepEqual(b, want) {
+		t.Errorf("got  %+v\nwant %+v", b, want)
+	}
+
+	more := Batch{Rows: []byte(clean(3)), Count: 1, LSN: 4}
+	b.Append(&more)
+	want.Rows, want.Count, want.UpToDate = []byte(clean(1)+","+clean(2)+","+clean(3)), 3, false
+	if !reflect.DeepEqual(b, want) {
+		t.Errorf("after Append got  %+v\nwant %+v", b, want)
+	}
+
+	s := NewBytesScanner([]byte(body))
+	var part Batch
+	if whole, err := part.Fill(s, 1); whole || err != nil || part.Count != 1 {
+		t.Errorf("a limit of one byte: whole %v, %v, %d messages", whole, err, part.Count)
+	}
+	if whole, err := part.Fill(s, 1<<20); !whole || err != nil || part.Count != 2 || !part.UpToDate {
+		t.Errorf("the rest: whole %v, %v, %+v", whole, err, part)
+	}
+
+	for _, control := range []string{"must-refetch", "something-new"} {
+		var b Batch
+		if _, err := b.Fill(NewBytesScanner([]byte(`[{"headers":{"control":"`+control+`"}}]`)), 1); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s in a body: %v", control, err)
+		}
+	}
+}
+
+func BenchmarkScanner(b *testing.B) {
+	row := `{"key":"\"public\".\"TaskRun\"/\"cmf0cp1v2tloekx1089agnxzj\"","value":{"id":"cmf0cp1v2tloekx1089agnxzj","payload":"` +
+		strings.Repeat(`{\"userId\": \"usr_58769\"}`, 30) + `"},"headers":{"operation":"insert","relation":["public","TaskRun"]}}`
+	body := []byte("[" + strings.Repeat(row+",", 499) + row + "]")
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		s := NewBytesScanner(body)
+		for {
+			if _, err := s.Next(); err == io.EOF {
+				break
+			} else if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package shapes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Position is a place in one shape: what a reader sends to go on from there.
+// A zero Position is the beginning of a shape that nobody was told of yet.
+type Position struct {
+	Handle string
+	Offset Offset
+}
+
+// Progress is how far a reader has come in one shape.
+type Progress struct {
+	// Opened is set once the reader has asked for the shape at all. A side of
+	// a feed that is not opened costs nothing upstream.
+	Opened bool
+	Position
+	// UpToDate says that the last answer, the one that named Position, told
+	// the reader that there was nothing beyond it. Silence and faults do not
+	// change it.
+	UpToDate bool
+}
+
+// Source answers readers of shapes. Implementations are safe for concurrent
+// use. The errors of both methods are *Rotated, *Unavailable, *Refused, or the
+// context's.
+type Source interface {
+	// Read asks for what follows pos, and is answered at once. The caller
+	// closes the Page.
+	Read(ctx context.Context, def *Definition, pos Position) (*Page, error)
+	// Wait asks for what follows pos, and is held until there is something,
+	// or until the upstream's own patience ends: then News has no rows and
+	// pos unchanged. Offsets inside the snapshot cannot be waited at.
+	Wait(ctx context.Context, def *Definition, pos Position) (*News, error)
+}
+
+// Page is an answer to Read whose body is still arriving. It belongs to one
+// goroutine.
+type Page struct {
+	// Next is where to go on once the whole body was read.
+	Next Position
+	// Schema is the electric-schema header: JSON, one entry a column.
+	Schema string
+	// Messages yields the body.
+	Messages *Scanner
+	// Close ends the call, read to its end or not.
+	Close func() error
+}
+
+// News is a whole answer. It is immutable and may be shared.
+type News struct {
+	// Next is where to go on.
+	Next Position
+	Batch
+}
+
+// Rotated says that the shape the position belongs to is gone: the reader has
+// to start over. Handle names the shape that took its place, if the upstream
+// said so; to a request that was held Electric does not.
+type Rotated struct{ Handle string }
+
+func (e *Rotated) Error() string { return "the shape was rotated: read it again from the beginning" }
+
+// Unavailable says that the upstream cannot answer for a while. The reader's
+// place stays valid.
+type Unavailable struct {
+	// RetryAfter is how long the upstream asked to be left alone; zero if it
+	// did not say.
+	RetryAfter time.Duration
+	// Err is for the log only: upstream texts can name hosts.
+	Err error
+}
+
+func (e *Unavailable) Error() string { return fmt.Sprintf("upstream unavailable: %v", e.Err) }
+
+// Unwrap gives the cause.
+func (e *Unavailable) Unwrap() error { return e.Err }
+
+// Refused says that the upstream understood the request and will never answer
+// it: a definition that it cannot serve. It is a fault of whoever made the
+// Definition, or of the table, and asking again does not help.
+type Refused struct {
+	Status int
+	// Body is the beginning of the upstream's answer, for the log only.
+	Body string
+}
+
+func (e *Refused) Error() string {
+	return fmt.Sprintf("upstream refused the request with status %d: %s", e.Status, e.Body)
+}
+
+// ErrMalformed is wrapped by every error about a body that is not what the
+// shape protocol says.
+var ErrMalformed = errors.New("malformed shape answer")
