@@ -1,0 +1,191 @@
+package electric
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
+)
+
+// Config of a Client.
+type Config struct {
+	// Origin is Electric's base URL, such as http://electric:3000. Required.
+	Origin string
+	// Secret is ELECTRIC_SECRET, sent as a query parameter because Electric
+	// takes it nowhere else. Empty: none is sent.
+	Secret string
+	// Transport makes the calls. Default: NewTransport().
+	Transport http.RoundTripper
+	// Recheck is how long after an out-of-bounds answer the upstream is asked
+	// again before the shape counts as lost. Default: 3 s.
+	Recheck time.Duration
+}
+
+// Client asks one Electric. It is safe for concurrent use.
+type Client struct {
+	shape     url.URL
+	health    url.URL
+	secret    string
+	transport http.RoundTripper
+	recheck   time.Duration
+}
+
+var _ shapes.Source = (*Client)(nil)
+
+// New makes a Client. It asks nothing yet.
+func New(c Config) (*Client, error) {
+	origin, err := url.Parse(c.Origin)
+	if err != nil || origin.Host == "" || origin.Scheme != "http" && origin.Scheme != "https" {
+		return nil, errors.New("the Electric origin is not an http or https URL: give its base URL, such as http://electric:3000")
+	}
+	if origin.RawQuery != "" || origin.Fragment != "" || origin.User != nil {
+		return nil, errors.New("the Electric origin has a query, a fragment or a password: give its base URL only, and the secret in ELECTRIC_SECRET")
+	}
+	if origin.Path == "" {
+		origin.Path = "/" // JoinPath would make a relative path of it
+	}
+	client := &Client{
+		shape: *origin.JoinPath("v1", "shape"), health: *origin.JoinPath("v1", "health"),
+		secret: c.Secret, transport: c.Transport, recheck: c.Recheck,
+	}
+	if client.transport == nil {
+		client.transport = NewTransport()
+	}
+	if client.recheck == 0 {
+		client.recheck = 3 * time.Second
+	}
+	return client, nil
+}
+
+// NewTransport gives a transport tuned to Electric's server, which closes a
+// connection after 60 s of silence, and after its 50th request without saying
+// so: idle connections are dropped before, and a request that met a closed one
+// is sent again by net/http.
+func NewTransport() *http.Transport {
+	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	return &http.Transport{
+		DialContext:            dialer.DialContext,
+		MaxIdleConnsPerHost:    256,
+		IdleConnTimeout:        45 * time.Second,
+		TLSHandshakeTimeout:    5 * time.Second,
+		ResponseHeaderTimeout:  75 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+		DisableCompression:     true, // Electric never compresses rows
+		ReadBufferSize:         32 << 10,
+	}
+}
+
+// Read is shapes.Source's.
+func (c *Client) Read(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.Page, error) {
+	resp, err := c.ask(ctx, def, pos, false)
+	if err != nil {
+		return nil, err
+	}
+	next, err := nextPosition(resp, pos)
+	if err != nil {
+		_ = resp.Body.Close()
+		return nil, err
+	}
+	return &shapes.Page{
+		Next:     next,
+		Schema:   resp.Header.Get("electric-schema"),
+		Messages: shapes.NewScanner(resp.Body),
+		Close:    resp.Body.Close,
+	}, nil
+}
+
+// Wait is shapes.Source's. It holds the answer whole, 16 MiB at most.
+func (c *Client) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.News, error) {
+	resp, err := c.ask(ctx, def, pos, true)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	next, err := nextPosition(resp, pos)
+	if err != nil {
+		return nil, err
+	}
+	batch, err := readBatch(ctx, resp)
+	if err != nil {
+		return nil, err
+	}
+	return &shapes.News{Next: next, Batch: *batch}, nil
+}
+
+// Healthy says whether Electric calls itself active. While it starts, or has
+// lost its database, it does not.
+func (c *Client) Healthy(ctx context.Context) (bool, error) {
+	resp, err := c.roundTrip(ctx, c.health)
+	if err != nil {
+		return false, err
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode == http.StatusOK, nil
+}
+
+// ask makes one call, or two if the first was out of bounds.
+func (c *Client) ask(ctx context.Context, def *shapes.Definition, pos shapes.Position, live bool) (*http.Response, error) {
+	resp, err := c.askOnce(ctx, def, pos, live)
+	if !errors.Is(err, errOutOfBounds) {
+		return resp, err
+	}
+	again := time.NewTimer(c.recheck)
+	defer again.Stop()
+	select {
+	case <-again.C:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if ok, err := c.Healthy(ctx); err != nil || !ok {
+		return nil, &shapes.Unavailable{Err: errors.New("the offset is out of bounds, and Electric is not active yet")}
+	}
+	resp, err = c.askOnce(ctx, def, pos, live)
+	if errors.Is(err, errOutOfBounds) {
+		return nil, &shapes.Rotated{}
+	}
+	return resp, err
+}
+
+func (c *Client) askOnce(ctx context.Context, def *shapes.Definition, pos shapes.Position, live bool) (*http.Response, error) {
+	var query strings.Builder
+	query.WriteString(def.Query())
+	query.WriteString("&offset=" + pos.Offset.String())
+	if pos.Handle != "" && pos.Offset.Kind != shapes.BeforeAll {
+		query.WriteString("&handle=" + url.QueryEscape(pos.Handle))
+	}
+	if live {
+		query.WriteString("&live=true")
+	}
+	if c.secret != "" {
+		query.WriteString("&secret=" + url.QueryEscape(c.secret))
+	}
+	target := c.shape
+	target.RawQuery = query.String()
+	resp, err := c.roundTrip(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusNoContent {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	return nil, meaning(resp)
+}
+
+func (c *Client) roundTrip(ctx context.Context, target url.URL) (*http.Response, error) {
+	req := (&http.Request{Method: http.MethodGet, URL: &target, Host: target.Host, Header: http.Header{}}).WithContext(ctx)
+	resp, err := c.transport.RoundTrip(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, &shapes.Unavailable{Err: fmt.Errorf("asking Electric: %w", err)}
+	}
+	return resp, nil
+}

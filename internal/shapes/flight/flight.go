@@ -1,0 +1,150 @@
+package flight
+
+import (
+	"context"
+	"time"
+
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
+)
+
+// minRound is the least time between two calls at one position that brought
+// nothing: an upstream that answers a held call at once must not be hammered.
+const minRound = 500 * time.Millisecond
+
+// flight is one held call and those who wait for it.
+type flight struct {
+	group  *Group
+	key    key
+	def    *shapes.Definition
+	cancel context.CancelFunc
+	landed chan struct{}
+
+	// Written before landed is closed, read after.
+	news *shapes.News
+	err  error
+
+	// Under group.mu.
+	waiters int
+	linger  *time.Timer // runs while waiters is 0
+}
+
+func (f *flight) leave() {
+	g := f.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if f.waiters--; f.waiters > 0 || g.flights[f.key] != f {
+		return
+	}
+	f.linger = time.AfterFunc(g.config.Linger, f.abandon)
+}
+
+// abandon ends the call if still nobody waits. A reader may have joined while
+// the timer fired: whoever holds the lock first decides, and one who comes
+// later finds the flight gone from the map and starts another.
+func (f *flight) abandon() {
+	g := f.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if f.waiters == 0 && g.flights[f.key] == f {
+		delete(g.flights, f.key)
+		f.cancel()
+	}
+}
+
+// fly asks until there is news, and lands.
+func (f *flight) fly(ctx context.Context) {
+	defer f.cancel()
+	news, err := f.ask(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = errClosed
+	}
+	g := f.group
+	g.mu.Lock()
+	if g.flights[f.key] == f {
+		delete(g.flights, f.key)
+	}
+	if f.linger != nil {
+		f.linger.Stop()
+	}
+	g.mu.Unlock()
+	f.news, f.err = news, err
+	close(f.landed)
+}
+
+// ask renews the call until it brings rows. Answers without rows may move the
+// offset: the next call then goes on from there, while the readers keep their
+// place, which stays valid.
+func (f *flight) ask(ctx context.Context) (*shapes.News, error) {
+	pos := f.key.pos
+	for {
+		asked := time.Now()
+		news, err := f.group.config.Source.Wait(ctx, f.def, pos)
+		if err != nil {
+			return nil, err
+		}
+		if news.Count > 0 {
+			return f.complete(ctx, news), nil
+		}
+		if news.Next == pos {
+			if err := pause(ctx, minRound-time.Since(asked)); err != nil {
+				return nil, err
+			}
+		}
+		pos = news.Next
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// complete reads on from an answer that is not up to date until it is, within
+// the bounds of the configuration. What cannot be completed stays as it is: the
+// readers go on from there by themselves, and meet the trouble, if it was one,
+// in their own next request.
+func (f *flight) complete(ctx context.Context, news *shapes.News) *shapes.News {
+	if news.UpToDate {
+		return news
+	}
+	ctx, cancel := context.WithTimeout(ctx, f.group.config.CompleteWithin)
+	defer cancel()
+	whole := *news
+	for !whole.UpToDate {
+		room := f.group.config.CompleteBytes - len(whole.Rows)
+		more, next, ok := f.readOn(ctx, whole.Next, room)
+		if !ok {
+			break
+		}
+		whole.Append(more)
+		whole.Next = next
+	}
+	return &whole
+}
+
+// readOn reads one page if it is whole within room bytes and moves the reader.
+func (f *flight) readOn(ctx context.Context, pos shapes.Position, room int) (*shapes.Batch, shapes.Position, bool) {
+	if room <= 0 {
+		return nil, pos, false
+	}
+	page, err := f.group.config.Source.Read(ctx, f.def, pos)
+	if err != nil {
+		return nil, pos, false
+	}
+	defer page.Close()
+	var more shapes.Batch
+	whole, err := more.Fill(page.Messages, room)
+	if err != nil || !whole || !more.UpToDate && page.Next == pos {
+		return nil, pos, false
+	}
+	return &more, page.Next, true
+}
