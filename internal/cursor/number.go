@@ -1,0 +1,134 @@
+package cursor
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
+)
+
+// The kinds of a side's place, as they stand in the number.
+const (
+	kindUnopened = iota
+	kindBeforeAll
+	kindChunk       // 0_n
+	kindSnapshotEnd // 0_inf
+	kindChange      // <tx>_<op>, tx above 0
+	kindTransaction // <tx>_inf, tx above 0
+)
+
+const (
+	kindBits  = 3
+	upToDate  = 1 << kindBits
+	stateBits = kindBits + 1
+)
+
+// errUnfit says that an upstream named an offset that no answer can name.
+var errUnfit = errors.New("an upstream offset does not fit into a cursor")
+
+// pack puts both places into one number.
+func pack(sides [Sides]shapes.Progress) (*big.Int, error) {
+	n := new(big.Int)
+	at := uint(0)
+	put := func(value uint64, bits uint) {
+		var v big.Int
+		n.Or(n, v.Lsh(v.SetUint64(value), at))
+		at += bits
+	}
+	for _, side := range sides {
+		kind, err := kindOf(side)
+		if err != nil {
+			return nil, err
+		}
+		state := uint64(kind)
+		if side.UpToDate && side.Opened {
+			state |= upToDate
+		}
+		put(state, stateBits)
+		switch kind {
+		case kindChunk:
+			put(uint64(side.Offset.Op), 32)
+		case kindTransaction:
+			put(side.Offset.Tx, 64)
+		case kindChange:
+			put(side.Offset.Tx, 64)
+			put(uint64(side.Offset.Op), 32)
+		}
+	}
+	return n, nil
+}
+
+func kindOf(side shapes.Progress) (int, error) {
+	o := side.Offset
+	switch {
+	case !side.Opened:
+		return kindUnopened, nil
+	case o.Kind == shapes.BeforeAll:
+		return kindBeforeAll, nil
+	case o.Kind == shapes.At && o.Tx == 0:
+		return kindChunk, nil
+	case o.Kind == shapes.AtEnd && o.Tx == 0:
+		return kindSnapshotEnd, nil
+	case o.Kind == shapes.At:
+		return kindChange, nil
+	case o.Kind == shapes.AtEnd:
+		return kindTransaction, nil
+	default:
+		return 0, fmt.Errorf("%w: %s", errUnfit, o)
+	}
+}
+
+// maxDigits is the length of the largest number that pack can make.
+const maxDigits = 61
+
+// unpack reads "<number>_0", in the one text that pack's number has.
+func unpack(offset string) ([Sides]shapes.Progress, error) {
+	var sides [Sides]shapes.Progress
+	digits, ok := strings.CutSuffix(offset, "_0")
+	if !ok || digits == "" || len(digits) > maxDigits || digits[0] == '0' {
+		return sides, invalid("the offset is not of our making")
+	}
+	for _, c := range []byte(digits) {
+		if c < '0' || c > '9' {
+			return sides, invalid("the offset is not of our making")
+		}
+	}
+	n, ok := new(big.Int).SetString(digits, 10)
+	if !ok {
+		return sides, invalid("the offset is not of our making")
+	}
+	rest := new(big.Int).Set(n)
+	take := func(bits uint) uint64 {
+		var low big.Int
+		low.And(rest, low.Sub(low.Lsh(big.NewInt(1), bits), big.NewInt(1)))
+		rest.Rsh(rest, bits)
+		return low.Uint64()
+	}
+	for i := range sides {
+		side := &sides[i]
+		state := take(stateBits)
+		side.Opened, side.UpToDate = true, state&upToDate != 0
+		switch state &^ upToDate {
+		case kindUnopened:
+			side.Opened = false
+		case kindBeforeAll:
+		case kindChunk:
+			side.Offset = shapes.SnapshotChunk(uint32(take(32)))
+		case kindSnapshotEnd:
+			side.Offset = shapes.SnapshotEnd
+		case kindChange:
+			tx := take(64)
+			side.Offset = shapes.LogOffset(tx, uint32(take(32)))
+		case kindTransaction:
+			side.Offset = shapes.Offset{Kind: shapes.AtEnd, Tx: take(64)}
+		default:
+			return sides, invalid("the offset has an unknown kind")
+		}
+	}
+	if again, err := pack(sides); err != nil || again.Cmp(n) != 0 {
+		return sides, invalid("the offset is not the one number of its state")
+	}
+	return sides, nil
+}
