@@ -35,7 +35,7 @@ type Source interface {
 	Read(ctx context.Context, def *Definition, pos Position) (*Page, error)
 	// Wait asks for what follows pos, and is held until there is something,
 	// or until the upstream's own patience ends: then News has no rows and
-	// pos unchanged. Offsets inside the snapshot cannot be waited at.
+	// pos unchanged. BeforeAll cannot be waited at.
 	Wait(ctx context.Context, def *Definition, pos Position) (*News, error)
 }
 

@@ -1,0 +1,234 @@
+package merge
+
+import (
+	"io"
+	"strconv"
+
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
+)
+
+// Answer is what follows a place in a feed: a body of rows, and where to go on
+// when it was read. It belongs to one goroutine.
+type Answer struct {
+	// Next is where to go on, and Xmin what to ask with then.
+	Next [Sides]shapes.Progress
+	Xmin uint64
+	// UpToDate says that the body ends with an up-to-date message.
+	UpToDate bool
+	// Schema describes the columns of all sides; only if the request was not
+	// live.
+	Schema string
+
+	rows  [][]byte // each a run of messages, shared: never written to
+	sides [Sides]heardOf
+	pages []*openPage
+	tail  []byte // the control messages, if nothing is streamed
+	xmin  uint64 // as the request brought it
+	mute  bool   // say nothing of log positions
+}
+
+// heardOf is what an answer knows of one side beyond its rows.
+type heardOf struct {
+	lsn   uint64
+	ended bool // its snapshot-end came in this answer
+	xmin  uint64
+}
+
+func (a *Answer) add(side int, b *shapes.Batch) {
+	if len(b.Rows) > 0 {
+		a.rows = append(a.rows, b.Rows)
+	}
+	a.note(side, b)
+}
+
+func (a *Answer) note(side int, b *shapes.Batch) {
+	h := &a.sides[side]
+	h.lsn = max(h.lsn, b.LSN)
+	if b.SnapshotEnded {
+		h.ended, h.xmin = true, b.Xmin
+	}
+}
+
+// finish makes the answer of what is in hand.
+func (r *run) finish() (*Answer, error) {
+	a := &r.answer
+	if r.req.Hold == 0 {
+		var headers []string
+		for i := range r.schemas {
+			if r.state.Sides[i].Opened {
+				headers = append(headers, r.schemas[i])
+			}
+		}
+		var err error
+		if a.Schema, err = shapes.MergeSchemas(headers...); err != nil {
+			a.Close()
+			return nil, err
+		}
+	}
+	for i := range a.Next {
+		a.Next[i] = r.state.Sides[i].Progress
+	}
+	a.UpToDate = r.state.UpToDate()
+	a.mute = r.merger.config.SeparateDatabases
+	a.xmin = r.req.Xmin
+	var snapshotEnd uint64
+	snapshotEnd, a.Xmin = a.endOfSnapshots()
+	if len(a.pages) == 0 {
+		a.tail = a.control(snapshotEnd)
+	}
+	return a, nil
+}
+
+// Size is the length of the body in bytes, or -1 if it is streamed.
+func (a *Answer) Size() int {
+	if len(a.pages) > 0 {
+		return -1
+	}
+	n := len("[]") + len(a.tail)
+	for i, rows := range a.rows {
+		if i > 0 {
+			n++
+		}
+		n += len(rows)
+	}
+	if len(a.rows) > 0 && len(a.tail) > 0 {
+		n++
+	}
+	return n
+}
+
+// WriteTo writes the body. An error in the middle leaves it broken off.
+func (a *Answer) WriteTo(w io.Writer) (int64, error) {
+	body := bodyWriter{w: w}
+	body.raw("[")
+	for _, rows := range a.rows {
+		body.messages(rows)
+	}
+	for _, p := range a.pages {
+		err := p.drain(func(piece *shapes.Batch) error {
+			a.note(p.side, piece)
+			body.messages(piece.Rows)
+			return body.err
+		})
+		if err != nil {
+			return body.n, err
+		}
+	}
+	if len(a.pages) > 0 {
+		snapshotEnd, _ := a.endOfSnapshots()
+		a.tail = a.control(snapshotEnd)
+	}
+	body.messages(a.tail)
+	body.raw("]")
+	return body.n, body.err
+}
+
+// Close ends the calls that the body still comes from. It may be called twice.
+func (a *Answer) Close() {
+	for _, p := range a.pages {
+		p.close()
+	}
+	a.pages = nil
+}
+
+type bodyWriter struct {
+	w    io.Writer
+	n    int64
+	some bool
+	err  error
+}
+
+func (b *bodyWriter) raw(s string) {
+	if b.err == nil {
+		var n int
+		n, b.err = io.WriteString(b.w, s)
+		b.n += int64(n)
+	}
+}
+
+func (b *bodyWriter) messages(m []byte) {
+	if len(m) == 0 || b.err != nil {
+		return
+	}
+	if b.some {
+		b.raw(",")
+	}
+	b.some = true
+	if b.err == nil {
+		var n int
+		n, b.err = b.w.Write(m)
+		b.n += int64(n)
+	}
+}
+
+// endOfSnapshots says whether this answer completes the snapshots of all sides,
+// and with which xmin: the least, which every side has seen. What is known of
+// sides that ended while others had not is carried to the next request. Where a
+// side gave no end, nothing is said: nothing would be true.
+func (a *Answer) endOfSnapshots() (emit, carry uint64) {
+	if a.mute {
+		return 0, 0
+	}
+	opened, ended, least := 0, 0, a.xmin
+	for i, h := range a.sides {
+		if !a.Next[i].Opened {
+			continue
+		}
+		opened++
+		if h.ended {
+			ended++
+			if least == 0 || h.xmin < least {
+				least = h.xmin
+			}
+		}
+	}
+	switch {
+	case ended == 0:
+		return 0, a.xmin
+	case ended == opened || a.xmin != 0:
+		return least, 0
+	}
+	for i, h := range a.sides {
+		if a.Next[i].Opened && !h.ended && !a.Next[i].Offset.InSnapshot() {
+			return 0, 0
+		}
+	}
+	return 0, least
+}
+
+// control is the control messages that end the body.
+func (a *Answer) control(snapshotEnd uint64) []byte {
+	var b []byte
+	if snapshotEnd > 0 {
+		x := strconv.FormatUint(snapshotEnd, 10)
+		b = append(b, `{"headers":{"control":"snapshot-end","xmin":"`+x+`","xmax":"`+x+`","xip_list":[]}}`...)
+	}
+	if a.UpToDate {
+		if len(b) > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"headers":{"control":"up-to-date"`...)
+		if lsn, ok := a.lowest(); ok {
+			b = append(b, `,"global_last_seen_lsn":"`...)
+			b = strconv.AppendUint(b, lsn, 10)
+			b = append(b, '"')
+		}
+		b = append(b, "}}"...)
+	}
+	return b
+}
+
+// lowest is the log position up to which the client has seen every side. A side
+// that said nothing of it is at least where its last row was.
+func (a *Answer) lowest() (uint64, bool) {
+	lowest, some := uint64(0), false
+	for i, h := range a.sides {
+		if !a.Next[i].Opened {
+			continue
+		}
+		if at := max(h.lsn, a.Next[i].Offset.Tx); !some || at < lowest {
+			lowest, some = at, true
+		}
+	}
+	return lowest, some && !a.mute
+}

@@ -1,0 +1,56 @@
+// Package merge reads the shapes of a feed, one in each run table, as one log.
+//
+// Merger.Next answers one request of one client: what follows this place, now
+// or within a hold? It is a pure function, Step(state, event) -> state, effects,
+// with a thin shell (Merger) that reads, waits and keeps the time.
+//
+// What a client is promised:
+//
+//   - It is told up to date only when every side is: one up-to-date message, last
+//     in the body. A side is up to date when its last answer was, at the offset
+//     held; that bit is part of the client's place (shapes.Progress).
+//   - An answer that is not up to date moves the client.
+//   - A live answer is not empty before the hold ends.
+//   - One side's rotation is the feed's. Nothing else resets a client.
+//   - Rows pass byte for byte and in the order of their side, but for the "last"
+//     header. Between the sides there is no order.
+//   - After the snapshots of all sides, one snapshot-end: xmin and xmax are the
+//     least xmin of the sides' own, so that a transaction counts as visible only
+//     if every side saw it. An end that came in a streamed body is not carried to
+//     the next request; then none is sent.
+//
+// A body of up to PageBytes a side is held, and the answer is whole: that is how
+// a small feed needs one round trip, with at most two reads of each side. When a
+// side has more, the answer is streamed as it arrives, and is never up to date.
+//
+// # The machine
+//
+// Phases down, events across. "-" changes nothing: the event cannot happen
+// there. "proceed" is what comes after every answer of a side:
+//
+//   - a side that was read, is not up to date and moved is read once more, unless
+//     a body is too large to hold already;
+//   - live with nothing in hand, a side that is up to date is waited for;
+//   - then, while a read is out, the phase is Gathering (not live), Holding (live,
+//     nothing in hand) or Completing (live, something in hand);
+//   - with no read out: not live, answer. Live with something in hand, settle if
+//     another side waits, else answer. Live with nothing in hand and a side
+//     behind, answer. Otherwise Holding.
+//
+// "answer" is Answered, or Unavailable if the answer would neither be up to date
+// nor move the client. "proceed or fail" proceeds if the side was being read on,
+// and so has answered; otherwise the request is Unavailable. "answer or fail"
+// answers, without rows, if the client is up to date or has moved.
+//
+//	            Begin  Whole    Large    News     Rotated  Failed           Settled  Expired
+//	Idle        ask    -        -        -        -        -                -        -
+//	Gathering   -      proceed  proceed  -        Refetch  proceed or fail  -        Unavailable
+//	Holding     -      proceed  proceed  proceed  Refetch  proceed or fail  -        answer or fail
+//	Completing  -      proceed  proceed  proceed  Refetch  proceed          -        answer
+//	Settling    -      -        -        proceed  Refetch  proceed          answer   answer
+//	Answered, Refetch, Unavailable: the end
+//
+// "ask" reads every opened side; live, it waits for those that are up to date.
+// Failing sides are not retried here yet: that belongs into Holding, as an event
+// of its own, and changes no other cell.
+package merge

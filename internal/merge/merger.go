@@ -1,0 +1,201 @@
+package merge
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
+)
+
+// Config of a Merger.
+type Config struct {
+	// Upstreams are asked, one for each side. Both may be the same. Required.
+	Upstreams [Sides]*flight.Group
+	// SeparateDatabases says that the sides are different databases: then their
+	// log positions cannot be compared, and nothing is said of them.
+	SeparateDatabases bool
+	// PageBytes is how much of one side's body is held before an answer is
+	// streamed instead. Default 512 KiB.
+	PageBytes int
+	// CatchUp bounds a request that is not live until its answer begins.
+	// Default 30 s.
+	CatchUp time.Duration
+}
+
+// Merger reads the shapes of a feed as one log. It is safe for concurrent use.
+type Merger struct{ config Config }
+
+// New makes a Merger.
+func New(c Config) *Merger {
+	if c.PageBytes == 0 {
+		c.PageBytes = 512 << 10
+	}
+	if c.CatchUp == 0 {
+		c.CatchUp = 30 * time.Second
+	}
+	return &Merger{c}
+}
+
+// Request asks for what follows a place in a feed.
+type Request struct {
+	// Definitions of the sides; nil where the feed has none.
+	Definitions [Sides]*shapes.Definition
+	// From is the place. A side without a definition must not be opened.
+	From [Sides]shapes.Progress
+	// Xmin is the least xmin of the snapshots ended so far, as the last
+	// Answer gave it.
+	Xmin uint64
+	// Hold is how long to wait if nothing follows; 0: the request is not live.
+	Hold time.Duration
+	// Cut ends the holding at once when it is closed. It may be nil.
+	Cut <-chan struct{}
+}
+
+// Next answers a request. Its errors are those of shapes.Source, and
+// *shapes.ColumnMismatch; *shapes.Rotated of either side is one of the feed.
+// The caller closes the Answer.
+func (m *Merger) Next(ctx context.Context, req Request) (*Answer, error) {
+	r := &run{merger: m, ctx: ctx, req: req, results: make(chan result, Sides)}
+	defer r.release()
+	limit := req.Hold
+	if req.Hold == 0 {
+		limit = m.config.CatchUp
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+
+	r.state = State{Live: req.Hold > 0}
+	for i := range req.From {
+		r.state.Sides[i].Progress = req.From[i]
+	}
+	r.apply(Event{Kind: Begin})
+	for !r.state.Phase.Over() {
+		var landed [Sides]<-chan struct{}
+		for i, ticket := range r.tickets {
+			if ticket != nil {
+				landed[i] = ticket.Landed()
+			}
+		}
+		select {
+		case got := <-r.results:
+			r.take(got)
+		case <-landed[0]:
+			r.land(0)
+		case <-landed[1]:
+			r.land(1)
+		case <-timer.C:
+			r.apply(Event{Kind: Expired})
+		case <-req.Cut:
+			r.apply(Event{Kind: Expired})
+		case <-ctx.Done():
+			r.answer.Close()
+			return nil, context.Cause(ctx)
+		}
+	}
+	return r.outcome()
+}
+
+// run is one request on its way: the shell around the State.
+type run struct {
+	merger  *Merger
+	ctx     context.Context
+	req     Request
+	state   State
+	answer  Answer
+	err     error // of the side that ended the request
+	tickets [Sides]*flight.Ticket
+	results chan result
+	reading int                       // reads whose result was not taken yet
+	cancels [Sides]context.CancelFunc // of the reads that are out
+	schemas [Sides]string
+}
+
+func (r *run) apply(e Event) {
+	var effects []Effect
+	r.state, effects = Step(r.state, e)
+	for _, effect := range effects {
+		switch effect.Kind {
+		case Read:
+			r.read(effect.Side)
+		case Wait:
+			side := &r.state.Sides[effect.Side]
+			r.tickets[effect.Side] = r.merger.config.Upstreams[effect.Side].Join(r.req.Definitions[effect.Side], side.Position)
+		case Settle:
+			r.settle()
+		}
+	}
+}
+
+// settle takes along what is ready at this moment, and waits for nothing.
+func (r *run) settle() {
+	for i, ticket := range r.tickets {
+		if ticket == nil || r.state.Phase.Over() {
+			continue
+		}
+		select {
+		case <-ticket.Landed():
+			r.land(i)
+		default:
+		}
+	}
+	r.apply(Event{Kind: Settled})
+}
+
+// land takes in what a side's wait brought.
+func (r *run) land(side int) {
+	ticket := r.tickets[side]
+	r.tickets[side] = nil
+	news, err := ticket.Result()
+	ticket.Leave()
+	if err != nil {
+		r.fail(side, err)
+		return
+	}
+	r.answer.add(side, &news.Batch)
+	r.apply(Event{Kind: News, Side: side, Next: news.Next, UpToDate: news.UpToDate, Rows: news.Count > 0})
+}
+
+func (r *run) fail(side int, err error) {
+	kind := Failed
+	var rotated *shapes.Rotated
+	if errors.As(err, &rotated) {
+		kind = Rotated
+	}
+	if r.err == nil || kind == Rotated {
+		r.err = err
+	}
+	r.apply(Event{Kind: kind, Side: side})
+}
+
+// release gives back everything that the answer does not need: seats in
+// flights, whose calls stay open for others, and reads.
+func (r *run) release() {
+	for _, ticket := range r.tickets {
+		if ticket != nil {
+			ticket.Leave()
+		}
+	}
+	for _, cancel := range r.cancels {
+		if cancel != nil {
+			cancel()
+		}
+	}
+	for ; r.reading > 0; r.reading-- {
+		if got := <-r.results; got.page != nil {
+			got.page.close()
+		}
+	}
+}
+
+func (r *run) outcome() (*Answer, error) {
+	if r.state.Phase == Answered {
+		return r.finish()
+	}
+	r.answer.Close()
+	if r.err == nil {
+		r.err = &shapes.Unavailable{Err: errors.New("the upstream did not answer in time, or its answer leads nowhere")}
+	}
+	return nil, r.err
+}

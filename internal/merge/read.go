@@ -1,0 +1,111 @@
+package merge
+
+import (
+	"context"
+	"io"
+
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
+)
+
+// result is what became of a read: whole says that batch is all of the body;
+// otherwise page yields the rest.
+type result struct {
+	side   int
+	next   shapes.Position
+	schema string
+	batch  shapes.Batch
+	page   *openPage
+	err    error
+}
+
+// openPage is a body that is too large to hold.
+type openPage struct {
+	side     int
+	messages *shapes.Scanner
+	closer   func() error
+	cancel   context.CancelFunc
+}
+
+func (p *openPage) close() {
+	p.cancel()
+	_ = p.closer()
+}
+
+// read asks a side for what is there now, aside, because both are asked at the
+// same time. The call outlives the request only in an open page.
+func (r *run) read(side int) {
+	def, pos := r.req.Definitions[side], r.state.Sides[side].Position
+	ctx, cancel := context.WithCancel(r.ctx)
+	r.cancels[side] = cancel
+	r.reading++
+	go func() { r.results <- r.merger.readPage(ctx, cancel, side, def, pos) }()
+}
+
+func (m *Merger) readPage(ctx context.Context, cancel context.CancelFunc, side int, def *shapes.Definition, pos shapes.Position) result {
+	got := result{side: side}
+	page, err := m.config.Upstreams[side].Read(ctx, def, pos)
+	if err != nil {
+		got.err = err
+		return got
+	}
+	got.next, got.schema = page.Next, page.Schema
+	whole, err := got.batch.Fill(page.Messages, m.config.PageBytes)
+	if err == nil && !whole {
+		got.page = &openPage{side: side, messages: page.Messages, closer: page.Close, cancel: cancel}
+		return got
+	}
+	_ = page.Close()
+	if err != nil {
+		got.err = broken(err)
+	}
+	return got
+}
+
+// broken is the error of a body that could not be read to its end.
+func broken(err error) error { return &shapes.Unavailable{Err: err} }
+
+// take takes in what became of a read.
+func (r *run) take(got result) {
+	r.reading--
+	cancel := r.cancels[got.side]
+	r.cancels[got.side] = nil
+	if got.page == nil {
+		cancel()
+	}
+	if got.err != nil {
+		r.fail(got.side, got.err)
+		return
+	}
+	r.schemas[got.side] = got.schema
+	r.answer.add(got.side, &got.batch)
+	e := Event{Kind: Whole, Side: got.side, Next: got.next, UpToDate: got.batch.UpToDate, Rows: got.batch.Count > 0}
+	if got.page != nil {
+		e.Kind = Large
+		r.answer.pages = append(r.answer.pages, got.page)
+	}
+	r.apply(e)
+}
+
+// drain gives the rest of the page's rows to send, a piece at a time.
+func (p *openPage) drain(send func(*shapes.Batch) error) error {
+	var piece shapes.Batch
+	for {
+		whole, err := piece.Fill(p.messages, pieceBytes)
+		if err != nil {
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return broken(err)
+		}
+		if err := send(&piece); err != nil {
+			return err
+		}
+		if whole {
+			return nil
+		}
+		piece = shapes.Batch{Rows: piece.Rows[:0]}
+	}
+}
+
+// pieceBytes is how much is collected before it is written on.
+const pieceBytes = 64 << 10
