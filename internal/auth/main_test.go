@@ -3,7 +3,7 @@ package auth_test
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/realtime-gw/realtime-gw/internal/localpg/pgtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { pgtest.Main(m) }
