@@ -151,6 +151,7 @@ func TestAuthenticateOnPostgres(t *testing.T) {
 		"a deleted's key":               {goneKey, "", "Invalid API key"},
 		"unknown key":                   {"tr_prod_nobody", "", "Invalid API key"},
 		"a key that SQL would not take": {"tr_prod_\x00\xff", "", "Invalid API key"},
+		"an id that SQL would not take": {tokenOf(goodHeader, payload("sub", `"\u0000"`)), "", "Invalid Public Access Token"},
 	} {
 		p, err := a.Authenticate(t.Context(), header("Bearer "+c.credential))
 		if c.refusal != "" {

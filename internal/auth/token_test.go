@@ -225,6 +225,25 @@ func TestSignedTokenIsAccepted(t *testing.T) {
 	}
 }
 
+// The bound is on the header, whatever is in it: a token beyond it is refused
+// although its signature is right.
+func TestTokenLength(t *testing.T) {
+	a := newAuthenticator(newDirectory())
+	ofLength := func(n int) string { // of the header
+		for padding := 0; ; padding++ {
+			token := tokenOf(goodHeader, payload("x", fmt.Sprintf("%q", strings.Repeat("x", n/2+padding))), hs256(prodKey))
+			if len("Bearer "+token) >= n {
+				return token
+			}
+		}
+	}
+	if _, err := a.Authenticate(t.Context(), header("Bearer "+ofLength(8<<10-2))); err != nil {
+		t.Errorf("a token within the bound: %v", err)
+	}
+	_, err := a.Authenticate(t.Context(), header("Bearer "+ofLength(8<<10+1)))
+	wantError(t, "a token beyond the bound", err, 401, `{"error":"Invalid API key"}`)
+}
+
 // The payload that other services read, member by member.
 func TestSignedPayload(t *testing.T) {
 	text := sign(t, prodKey, auth.Token{EnvironmentID: prodID})

@@ -38,9 +38,9 @@ func accessLog(log zerolog.Logger) func(http.Handler) http.Handler {
 			returned := false
 			defer func() { // deferred: a handler that panics is logged too
 				log.Info().
-					Str("method", method(r.Method)).
+					Str("method", loggedMethod(r.Method)).
 					Str("route", routePattern(r)).
-					Int("status", status(recorded.Status(), returned, r.Context().Err() != nil)).
+					Int("status", loggedStatus(recorded.Status(), returned, r.Context().Err() != nil)).
 					Int("bytes", recorded.BytesWritten()).
 					Dur("duration", time.Since(start)).
 					Msg("request")
@@ -51,8 +51,8 @@ func accessLog(log zerolog.Logger) func(http.Handler) http.Handler {
 	}
 }
 
-// status is what was sent, or what stands for it when nothing was.
-func status(sent int, returned, gone bool) int {
+// loggedStatus is what was sent, or what stands for it when nothing was.
+func loggedStatus(sent int, returned, gone bool) int {
 	switch {
 	case sent != 0:
 		return sent
@@ -73,8 +73,8 @@ func routePattern(r *http.Request) string {
 	return "unmatched"
 }
 
-// method is a method of HTTP, or "other": clients may send any word.
-func method(m string) string {
+// loggedMethod is a method of HTTP, or "other": clients may send any word.
+func loggedMethod(m string) string {
 	switch m {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
 		http.MethodDelete, http.MethodOptions, http.MethodConnect, http.MethodTrace:

@@ -33,8 +33,8 @@ var clientParams = []string{
 	"expired_handle", "cache-buster", "shape_id",
 }
 
-// known are the parameters of each feed beside clientParams.
-var known = map[feedKind][]string{
+// feedParams are the parameters of each feed beside clientParams.
+var feedParams = map[feedKind][]string{
 	runFeed:   {"skipColumns"},
 	tagFeed:   {"skipColumns", "tags", "createdAt"},
 	batchFeed: {"skipColumns"},
@@ -142,7 +142,7 @@ func splitQuery(kind feedKind, raw string) (queryParams, error) {
 		if strings.HasPrefix(name, "subset__") {
 			return nil, queryError(wrongWhole("subset__ parameters are not supported"))
 		}
-		if !slices.Contains(clientParams, name) && !slices.Contains(known[kind], name) {
+		if !slices.Contains(clientParams, name) && !slices.Contains(feedParams[kind], name) {
 			continue
 		}
 		if _, twice := params[name]; twice {
