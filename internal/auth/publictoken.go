@@ -1,0 +1,108 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// publicToken is a JWT signed with an environment's root key.
+type publicToken struct {
+	directory Directory
+	parser    *jwt.Parser
+}
+
+func newPublicToken(directory Directory, now func() time.Time) publicToken {
+	return publicToken{directory, jwt.NewParser(
+		// One algorithm for one kind of key: the header must not choose. With a
+		// choice, "none" needs no key, and a public key becomes an HMAC secret.
+		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
+		jwt.WithIssuer(issuer),
+		jwt.WithAudience(audience),
+		jwt.WithExpirationRequired(),
+		jwt.WithStrictDecoding(),
+		jwt.WithTimeFunc(now), // and no leeway, as the platform gives none
+	)}
+}
+
+func (publicToken) recognises(text string) bool { return IsPublicToken(text) }
+
+func (c publicToken) authenticate(ctx context.Context, text string, _ http.Header) (*Principal, error) {
+	p, _ := peek(text)
+	id, _ := p.Subject.(string)
+	if !plain(id) {
+		return nil, refused(unknownToken, "the subject is not an environment's id")
+	}
+	entry, err := c.directory.EnvironmentByID(ctx, id)
+	if entry, err = found(entry, err, unknownToken); err != nil {
+		return nil, err
+	}
+	verified, err := c.verify(text, entry.SigningKeys)
+	if err != nil {
+		return nil, err
+	}
+	// The subject was read twice, by two decoders: they must have read the same.
+	if verified.Subject != entry.Environment.ID || !verified.Public {
+		return nil, refused(invalidToken, "the token is for another environment")
+	}
+	return principal(entry.Environment, verified), nil
+}
+
+// verify checks the token against each key. Only a signature that does not fit
+// is a reason to try the next one: no other key mends an expired token.
+func (c publicToken) verify(text string, keys []Key) (*claims, error) {
+	err := jwt.ErrTokenSignatureInvalid
+	for _, key := range keys {
+		if key == "" {
+			continue // HMAC takes an empty secret, and then anybody can sign
+		}
+		var verified claims
+		_, err = c.parser.ParseWithClaims(text, &verified, func(t *jwt.Token) (any, error) {
+			if _, critical := t.Header["crit"]; critical {
+				return nil, jwt.ErrTokenUnverifiable // RFC 7515 4.1.11: none is understood here
+			}
+			return []byte(string(key)), nil
+		})
+		if err == nil {
+			return &verified, nil
+		}
+		if !errors.Is(err, jwt.ErrTokenSignatureInvalid) {
+			break
+		}
+	}
+	return nil, refused(invalidToken, reason(err))
+}
+
+// reason is a fixed text for an error of the parser, whose own words quote
+// parts of the token.
+func reason(err error) string {
+	for _, r := range []struct {
+		err  error
+		text string
+	}{
+		{jwt.ErrTokenMalformed, "malformed"},
+		{jwt.ErrTokenUnverifiable, "its header asks for what is not supported"},
+		{jwt.ErrTokenSignatureInvalid, "wrong signature or algorithm"},
+		{jwt.ErrTokenExpired, "expired"},
+		{jwt.ErrTokenNotValidYet, "not valid yet"},
+		{jwt.ErrTokenInvalidIssuer, "wrong issuer"},
+		{jwt.ErrTokenInvalidAudience, "wrong audience"},
+		{jwt.ErrTokenRequiredClaimMissing, "a required claim is missing"},
+	} {
+		if errors.Is(err, r.err) {
+			return r.text
+		}
+	}
+	return "not acceptable"
+}
+
+func principal(env Environment, c *claims) *Principal {
+	p := &Principal{Environment: env, Scopes: ParseScopes(c.Scopes), Expires: c.ExpiresAt.Time}
+	if c.Realtime != nil {
+		p.SkipColumns = c.Realtime.SkipColumns
+	}
+	return p
+}

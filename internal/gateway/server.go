@@ -1,0 +1,84 @@
+package gateway
+
+import (
+	stdlog "log"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// ServerConfig says how connections are served.
+type ServerConfig struct {
+	// Addr is the address to listen on, "host:port". Used by ListenAndServe;
+	// Serve takes a listener instead.
+	Addr string
+
+	// Handler answers the requests. Required.
+	Handler http.Handler
+
+	// Log gets what the server itself has to say, as warnings: broken
+	// handshakes, handlers that panicked. The zero Logger says nothing.
+	Log zerolog.Logger
+
+	// ReadHeaderTimeout is how long a client may take to send a request's
+	// headers. Default 5 s.
+	ReadHeaderTimeout time.Duration
+
+	// IdleTimeout is how long a connection may wait for its next request.
+	// Longer than the usual 60 s of a load balancer, so that it is the balancer
+	// that closes first and never sends a request into a closing connection.
+	// Default 90 s.
+	IdleTimeout time.Duration
+
+	// MaxHeaderBytes bounds the request line and the headers; beyond it the
+	// answer is a 431. A query has 10,000 bytes at most and a token 8 KiB.
+	// Default 32 KiB.
+	MaxHeaderBytes int
+}
+
+// NewHTTPServer makes the server of the gateway. It speaks HTTP/1.1 and HTTP/2,
+// the latter also without TLS (h2c): a browser opens six connections to a host
+// over HTTP/1.1, and each subscription holds one.
+//
+// It has no WriteTimeout: that would cut held polls and streams, which are
+// bounded by their own hold. It has no ReadTimeout either: its deadline stays
+// on the connection while a handler runs, and passing it cancels the request. No
+// route of the gateway reads a body.
+func NewHTTPServer(cfg ServerConfig) *http.Server {
+	if cfg.ReadHeaderTimeout <= 0 {
+		cfg.ReadHeaderTimeout = 5 * time.Second
+	}
+	if cfg.IdleTimeout <= 0 {
+		cfg.IdleTimeout = 90 * time.Second
+	}
+	if cfg.MaxHeaderBytes <= 0 {
+		cfg.MaxHeaderBytes = 32 << 10
+	}
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Server{
+		Addr:              cfg.Addr,
+		Handler:           cfg.Handler,
+		Protocols:         &protocols,
+		ReadHeaderTimeout: cfg.ReadHeaderTimeout,
+		IdleTimeout:       cfg.IdleTimeout,
+		MaxHeaderBytes:    cfg.MaxHeaderBytes,
+		HTTP2: &http.HTTP2Config{
+			// A parked stream sends nothing, so only a ping finds a dead peer.
+			SendPingTimeout: 30 * time.Second,
+			PingTimeout:     15 * time.Second,
+		},
+		ErrorLog: stdlog.New(serverLog{cfg.Log}, "", 0),
+	}
+}
+
+// serverLog makes warnings of net/http's own lines.
+type serverLog struct{ log zerolog.Logger }
+
+func (l serverLog) Write(line []byte) (int, error) {
+	l.log.Warn().Str("detail", string(line)).Msg("http server")
+	return len(line), nil
+}
