@@ -19,8 +19,9 @@
 //
 // It does not look at the status that a run has before a change. Whoever moves a
 // run through its life holds the platform's lock on that run; the store is told
-// what happened and writes it down. Only metadata has a lock of its own, its
-// version, since tasks, parents and the API all write it.
+// what happened and writes it down. Whoever has no such lock uses
+// Store.WithLocked, and looks at the status first. Metadata has a lock of its
+// own, its version, since tasks, parents and the API all write it.
 //
 // Execution snapshots and waitpoints are the platform's. It writes them in the
 // same transaction, for which there is Store.In.

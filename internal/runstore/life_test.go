@@ -206,6 +206,57 @@ func TestUpdateMetadataAtOnce(t *testing.T) {
 	})
 }
 
+// Of many that each end a run unless it is over, one does.
+func TestWithLocked(t *testing.T) {
+	eachTable(t, func(t *testing.T, f fixture, table runid.Table) {
+		run := f.create(t, f.newRun(table))
+		var wg sync.WaitGroup
+		ended := make([]bool, 6)
+		for i := range ended {
+			wg.Go(func() {
+				err := f.store.WithLocked(t.Context(), run.Key(), func(in *runstore.Store, now runstore.Run) error {
+					if now.Status.Final() {
+						return nil
+					}
+					_, err := in.Expire(t.Context(), now.Key(), runstore.Expiry{})
+					ended[i] = err == nil
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		n := 0
+		for _, did := range ended {
+			if did {
+				n++
+			}
+		}
+		if n != 1 || f.read(t, run).Status != runstore.Expired {
+			t.Errorf("%d ended it", n)
+		}
+
+		run = f.create(t, f.newRun(table))
+		mine := errors.New("mine")
+		err := f.store.WithLocked(t.Context(), run.Key(), func(in *runstore.Store, now runstore.Run) error {
+			if _, err := in.Requeue(t.Context(), now.Key()); err != nil {
+				return err
+			}
+			return mine
+		})
+		if !errors.Is(err, mine) || !f.read(t, run).UpdatedAt.Equal(run.UpdatedAt) {
+			t.Errorf("after an error: %v", err)
+		}
+		theirs := runstore.Key{EnvironmentID: other, ID: run.ID}
+		err = f.store.WithLocked(t.Context(), theirs, func(*runstore.Store, runstore.Run) error { t.Error("called"); return nil })
+		if !errors.Is(err, runstore.ErrNotFound) {
+			t.Errorf("from another environment: %v", err)
+		}
+	})
+}
+
 func TestPushTags(t *testing.T) {
 	eachTable(t, func(t *testing.T, f fixture, table runid.Table) {
 		run := f.create(t, f.newRun(table)) // its tags are NULL

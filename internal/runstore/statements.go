@@ -12,7 +12,7 @@ import (
 // runStatements are the statements on one run table. Those that change a run
 // give it back, changed.
 type runStatements struct {
-	create, findByFriendlyID, findRefByFriendlyID string
+	create, findByFriendlyID, findRefByFriendlyID, findForUpdate string
 
 	lockToWorker, startAttempt, completeAttemptSuccess, recordRetryOutcome, requeue string
 	failPermanently, cancel, expire                                                 string
@@ -45,6 +45,8 @@ func newRunStatements(table runid.Table) runStatements {
 			RETURNING {columns}`),
 
 		findByFriendlyID: fill(`SELECT {columns} FROM {table} WHERE "friendlyId" = @friendlyId AND "runtimeEnvironmentId" = @environment`),
+
+		findForUpdate: fill(`SELECT {columns} FROM {table} WHERE id = @id AND "runtimeEnvironmentId" = @environment FOR UPDATE`),
 
 		// The batch a run points to is looked at in the run's environment only.
 		findRefByFriendlyID: fill(`

@@ -29,6 +29,7 @@ type Config struct {
 
 // DB runs statements: a *pgxpool.Pool, a *pgx.Conn or a pgx.Tx.
 type DB interface {
+	Begin(ctx context.Context) (pgx.Tx, error) // on a pgx.Tx, a savepoint
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row

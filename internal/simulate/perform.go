@@ -91,14 +91,25 @@ func (s *Simulation) do(ctx context.Context, p *performance, b beat) error {
 	if a.run.ID == "" || a.gone {
 		return nil
 	}
-	// Someone may have ended the run through the API, and a run that is over
-	// stays over.
-	if err := s.look(ctx, a); err != nil || !a.alive() {
+	return s.locked(ctx, a, func(in *runstore.Store) (err error) {
+		a.run, err = s.change(ctx, in, a.run, p.story.roles[b.run], b)
 		return err
-	}
-	run, err := s.change(ctx, a.run, p.story.roles[b.run], b)
-	if err == nil {
-		a.run = run
+	})
+}
+
+// locked changes a run, unless someone has ended it through the API meanwhile: a
+// run that is over stays over.
+func (s *Simulation) locked(ctx context.Context, a *actor, change func(in *runstore.Store) error) error {
+	was := a.run
+	err := s.store.WithLocked(ctx, a.run.Key(), func(in *runstore.Store, now runstore.Run) error {
+		a.run = now
+		if now.Status.Final() {
+			return nil
+		}
+		return change(in)
+	})
+	if err != nil {
+		a.run = was // whether it was committed is seen at the next try
 	}
 	return err
 }
@@ -117,7 +128,7 @@ func (s *Simulation) look(ctx context.Context, a *actor) error {
 }
 
 // change makes one change to a run that is alive.
-func (s *Simulation) change(ctx context.Context, run runstore.Run, c role, b beat) (runstore.Run, error) {
+func (s *Simulation) change(ctx context.Context, store *runstore.Store, run runstore.Run, c role, b beat) (runstore.Run, error) {
 	key, now := run.Key(), time.Now()
 	attempt := int32(1)
 	if run.AttemptNumber != nil {
@@ -127,37 +138,36 @@ func (s *Simulation) change(ctx context.Context, run runstore.Run, c role, b bea
 	cost := float64(usage) * 0.0001
 	switch b.do {
 	case lock:
-		return s.store.LockToWorker(ctx, key, runstore.Lock{
+		return store.LockToWorker(ctx, key, runstore.Lock{
 			LockedByID: "worker_" + c.task, LockedToVersionID: "version_1", TaskVersion: ptr("20260301.1"),
 			SDKVersion: ptr("4.5.12"), CLIVersion: ptr("4.5.12"), MachinePreset: ptr("small-1x"), BaseCostInCents: 0.0025,
 		})
 	case start:
 		if run.AttemptNumber != nil {
-			return s.store.StartAttempt(ctx, key, runstore.Attempt{Number: attempt + 1})
+			return store.StartAttempt(ctx, key, runstore.Attempt{Number: attempt + 1})
 		}
-		return s.store.StartAttempt(ctx, key, runstore.Attempt{Number: 1, ExecutedAt: &now, IsWarmStart: ptr(s.rand.IntN(2) == 0)})
+		return store.StartAttempt(ctx, key, runstore.Attempt{Number: 1, ExecutedAt: &now, IsWarmStart: ptr(s.rand.IntN(2) == 0)})
 	case progress:
-		// Losing against another writer costs one step of progress, no more.
-		_, err := s.store.UpdateMetadata(ctx, key, runstore.MetadataUpdate{Metadata: metadata(c.task, b.done), Expected: &run.MetadataVersion})
+		_, err := store.UpdateMetadata(ctx, key, runstore.MetadataUpdate{Metadata: metadata(c.task, b.done)})
 		return run, err
 	case pushTag:
-		_, err := s.store.PushTags(ctx, key, []string{"checked"})
+		_, err := store.PushTags(ctx, key, []string{"checked"})
 		return run, err
 	case retry:
-		return s.store.RecordRetryOutcome(ctx, key, runstore.Retry{UsageDurationMs: usage, CostInCents: cost})
+		return store.RecordRetryOutcome(ctx, key, runstore.Retry{UsageDurationMs: usage, CostInCents: cost})
 	case requeue:
-		return s.store.Requeue(ctx, key)
+		return store.Requeue(ctx, key)
 	case succeed:
-		return s.store.CompleteAttemptSuccess(ctx, key, runstore.Success{Output: ptr(output(c, attempt)), UsageDurationMs: usage, CostInCents: cost})
+		return store.CompleteAttemptSuccess(ctx, key, runstore.Success{Output: ptr(output(c, attempt)), UsageDurationMs: usage, CostInCents: cost})
 	case fail:
-		return s.store.FailPermanently(ctx, key, runstore.Failure{
+		return store.FailPermanently(ctx, key, runstore.Failure{
 			Status: runstore.CompletedWithErrors, UsageDurationMs: usage, CostInCents: cost,
 			Error: runstore.BuiltInError("Error", "the simulated task failed while "+doing(c.task, 0.7), "Error: the simulated task failed\n    at run (tasks/"+c.task+".ts:12:9)"),
 		})
 	case cancel:
-		return s.store.Cancel(ctx, key, runstore.Cancellation{CompletedAt: &now, Error: runstore.StringError("Canceled by user")})
+		return store.Cancel(ctx, key, runstore.Cancellation{CompletedAt: &now, Error: runstore.StringError("Canceled by user")})
 	case expire:
-		return s.store.Expire(ctx, key, runstore.Expiry{Error: runstore.StringError("Run expired because the TTL (" + c.ttl + ") was reached")})
+		return store.Expire(ctx, key, runstore.Expiry{Error: runstore.StringError("Run expired because the TTL (" + c.ttl + ") was reached")})
 	}
 	return run, fmt.Errorf("simulate: action %d is none that changes a run", b.do)
 }
@@ -170,10 +180,10 @@ func (s *Simulation) abandon(ctx context.Context, p *performance) error {
 		if !a.alive() {
 			continue
 		}
-		err := s.look(ctx, a)
-		if err == nil && a.alive() {
-			_, err = s.store.Cancel(ctx, a.run.Key(), runstore.Cancellation{CompletedAt: ptr(time.Now()), Error: runstore.StringError("The simulation was stopped")})
-		}
+		err := s.locked(ctx, a, func(in *runstore.Store) error {
+			_, err := in.Cancel(ctx, a.run.Key(), runstore.Cancellation{CompletedAt: ptr(time.Now()), Error: runstore.StringError("The simulation was stopped")})
+			return err
+		})
 		if !errors.Is(err, runstore.ErrNotFound) {
 			errs = append(errs, err)
 		}

@@ -282,6 +282,39 @@ func TestOthersInterfere(t *testing.T) {
 	}
 }
 
+// Nor is a run of a story brought back by what was to come in it.
+func TestCanceledRunStaysSo(t *testing.T) {
+	st := newStage(t)
+	for _, table := range runid.Tables() {
+		id := ""
+		st.until(t, "a run of a story was canceled while it was executing", func(c change) bool {
+			if c.Status != string(runstore.Executing) || c.Was != string(runstore.Dequeued) || c.Table != table.Name() {
+				return false
+			}
+			err := st.store.WithLocked(t.Context(), runstore.Key{EnvironmentID: st.env, ID: c.ID}, func(in *runstore.Store, now runstore.Run) error {
+				if now.Status.Final() {
+					return nil // too late for this one
+				}
+				id = now.ID
+				_, err := in.Cancel(t.Context(), now.Key(), runstore.Cancellation{Error: runstore.StringError("mine")})
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return id != ""
+		})
+		after := 0
+		st.until(t, "much else has happened", func(c change) bool {
+			if c.ID == id && runstore.Status(c.Was).Final() {
+				t.Errorf("%s went from %s to %s", id, c.Was, c.Status)
+			}
+			after++
+			return after == 200
+		})
+	}
+}
+
 func TestDatabaseIsAwayForAWhile(t *testing.T) {
 	st := newStage(t)
 	before := st.sim.Current()
