@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -100,24 +99,12 @@ func admin(t testing.TB, server *localpg.Server, do func(context.Context, *pgx.C
 // drop removes a database. A slot keeps it from being dropped, and a reader keeps
 // the slot from being dropped, so the readers are ended first.
 func drop(ctx context.Context, conn *pgx.Conn, name string) error {
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		var readers int
-		err := conn.QueryRow(ctx, `
-			SELECT count(*) FILTER (WHERE pg_terminate_backend(active_pid) OR true)
-			FROM pg_replication_slots WHERE database = $1 AND active_pid IS NOT NULL`, name).Scan(&readers)
-		if err != nil {
-			return fmt.Errorf("end the readers of %s: %w", name, err)
-		}
-		if readers == 0 {
-			break
-		}
-		select { // Postgres has no signal for the end of another's process
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	const patience = 30_000 // milliseconds
+	_, err := conn.Exec(ctx, `
+		SELECT pg_terminate_backend(active_pid, $2) FROM pg_replication_slots
+		WHERE database = $1 AND active_pid IS NOT NULL`, name, patience)
+	if err != nil {
+		return fmt.Errorf("end the readers of %s: %w", name, err)
 	}
 	if _, err := conn.Exec(ctx, `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = $1`, name); err != nil {
 		return fmt.Errorf("drop the slots of %s: %w", name, err)

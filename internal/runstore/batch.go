@@ -1,0 +1,77 @@
+package runstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/realtime-gw/realtime-gw/internal/runid"
+)
+
+// Batch is a row of "BatchTaskRun". Its runs are in either run table and name it
+// in Run.BatchID.
+type Batch struct {
+	ID             string      `db:"id"`
+	FriendlyID     string      `db:"friendlyId"`
+	EnvironmentID  string      `db:"runtimeEnvironmentId"`
+	Status         BatchStatus `db:"status"`
+	CreatedAt      time.Time   `db:"createdAt"`
+	UpdatedAt      time.Time   `db:"updatedAt"`
+	CompletedAt    *time.Time  `db:"completedAt"`
+	RunIDs         []string    `db:"runIds"` // friendly ids, in the order of the batch
+	RunCount       int32       `db:"runCount"`
+	BatchVersion   string      `db:"batchVersion"`
+	Sealed         bool        `db:"sealed"` // all its runs have been made
+	SealedAt       *time.Time  `db:"sealedAt"`
+	IdempotencyKey *string     `db:"idempotencyKey"`
+	Successful     *int32      `db:"successfulRunCount"`
+	Failed         *int32      `db:"failedRunCount"`
+}
+
+// Key names the batch for a write.
+func (b Batch) Key() Key { return Key{EnvironmentID: b.EnvironmentID, ID: b.ID} }
+
+// NewBatch is a batch to be made.
+type NewBatch struct {
+	ID             string // required; the friendly id is made from it
+	EnvironmentID  string // required
+	RunIDs         []string
+	RunCount       int32
+	IdempotencyKey *string
+	CreatedAt      time.Time // default: now
+}
+
+// BatchOutcome is how the runs of a batch ended.
+type BatchOutcome struct {
+	Status     BatchStatus
+	Successful int32
+	Failed     int32
+}
+
+// CreateBatch makes a sealed batch that is pending. Its runs are made by Create,
+// in the same transaction or later.
+func (s *Store) CreateBatch(ctx context.Context, b NewBatch) (Batch, error) {
+	if b.ID == "" || b.EnvironmentID == "" {
+		return Batch{}, &InvalidError{What: "a new batch", Reason: "its id or its environment is empty"}
+	}
+	now := s.now()
+	created := now
+	if !b.CreatedAt.IsZero() {
+		created = stamp(b.CreatedAt)
+	}
+	batch, err := one[Batch](ctx, s.writer(), s.batch.create, pgx.NamedArgs{
+		"id": b.ID, "friendlyId": runid.FormatBatch(b.ID), "environment": b.EnvironmentID,
+		"created": created, "now": now, "runIds": orEmpty(b.RunIDs), "runCount": b.RunCount, "idempotencyKey": b.IdempotencyKey,
+	})
+	return batch, wrap("create a batch", err)
+}
+
+// CompleteBatch notes that the runs of a batch are over.
+func (s *Store) CompleteBatch(ctx context.Context, key Key, o BatchOutcome) (Batch, error) {
+	batch, err := one[Batch](ctx, s.writer(), s.batch.complete, pgx.NamedArgs{
+		"id": key.ID, "environment": key.EnvironmentID, "now": s.now(),
+		"status": o.Status, "successful": o.Successful, "failed": o.Failed,
+	})
+	return batch, wrap("complete a batch", err)
+}

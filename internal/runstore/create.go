@@ -1,0 +1,134 @@
+package runstore
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/realtime-gw/realtime-gw/internal/runid"
+)
+
+// NewRun is a run to be made. The zero value of a field that is not required is
+// NULL or the default named.
+type NewRun struct {
+	ID             string // required; says which table the run goes to
+	FriendlyID     string // default: made from ID
+	EnvironmentID  string // required
+	ProjectID      string // required
+	OrganizationID string
+	// EnvironmentType is PRODUCTION, STAGING, DEVELOPMENT or PREVIEW.
+	EnvironmentType string
+	Number          int32
+
+	TaskIdentifier string // required
+	Payload        string // required: "{}" for none, with the default type
+	PayloadType    string // default: application/json
+	Context        json.RawMessage
+	TraceContext   json.RawMessage
+	TraceID        string
+	SpanID         string
+	ParentSpanID   *string
+	IsTest         bool
+
+	// Status is Pending unless the run has to wait: Delayed, PendingVersion or
+	// WaitingForDeploy; or one that is over, for a run that never began.
+	Status Status
+
+	Queue                string // default: task/<TaskIdentifier>
+	WorkerQueue          string // default: main
+	Region               *string
+	ConcurrencyKey       *string
+	PriorityMs           int32
+	QueuedAt             *time.Time
+	DelayUntil           *time.Time
+	TTL                  *string
+	MaxAttempts          *int32
+	MaxDurationInSeconds *int32
+	MachinePreset        *string
+	PlanType             *string
+
+	IdempotencyKey          *string
+	IdempotencyKeyExpiresAt *time.Time
+	IdempotencyKeyOptions   json.RawMessage
+	OneTimeUseToken         *string
+
+	Tags                     []string
+	BatchID                  *string
+	RootRunID                *string
+	ParentRunID              *string
+	ResumeParentOnCompletion bool
+	Depth                    int32
+	ScheduleID               *string
+	ReplayedFromFriendlyID   *string
+
+	Metadata     *string // becomes SeedMetadata as well
+	MetadataType string  // default: application/json
+	Annotations  json.RawMessage
+
+	RealtimeStreamsVersion string    // default: v1
+	CreatedAt              time.Time // default: now
+}
+
+// Create makes a run in the table that its id's format says. A run that breaks
+// a unique index is a *UniqueError; one without its required fields an
+// *InvalidError.
+func (s *Store) Create(ctx context.Context, r NewRun) (Run, error) {
+	for name, value := range map[string]string{
+		"ID": r.ID, "EnvironmentID": r.EnvironmentID, "ProjectID": r.ProjectID, "TaskIdentifier": r.TaskIdentifier, "Payload": r.Payload,
+	} {
+		if value == "" {
+			return Run{}, &InvalidError{What: "a new run", Reason: name + " is empty"}
+		}
+	}
+	now := s.now()
+	created := now
+	if !r.CreatedAt.IsZero() {
+		created = stamp(r.CreatedAt)
+	}
+	run, err := one[Run](ctx, s.writer(), s.runs[runid.Home(r.ID)].create, pgx.NamedArgs{
+		"id": r.ID, "friendlyId": or(r.FriendlyID, runid.FormatRun(r.ID)), "number": r.Number,
+		"environment": r.EnvironmentID, "project": r.ProjectID, "organization": null(r.OrganizationID), "environmentType": null(r.EnvironmentType),
+		"task": r.TaskIdentifier, "payload": r.Payload, "payloadType": or(r.PayloadType, jsonType),
+		"context": r.Context, "traceContext": r.TraceContext, "traceId": r.TraceID, "spanId": r.SpanID, "parentSpanId": r.ParentSpanID,
+		"isTest": r.IsTest, "status": or(r.Status, Pending),
+		"queue": or(r.Queue, "task/"+r.TaskIdentifier), "workerQueue": or(r.WorkerQueue, "main"), "region": r.Region,
+		"concurrencyKey": r.ConcurrencyKey, "priorityMs": r.PriorityMs, "queuedAt": stamped(r.QueuedAt), "delayUntil": stamped(r.DelayUntil),
+		"ttl": r.TTL, "maxAttempts": r.MaxAttempts, "maxDuration": r.MaxDurationInSeconds, "machinePreset": r.MachinePreset, "planType": r.PlanType,
+		"idempotencyKey": r.IdempotencyKey, "idempotencyKeyExpiresAt": stamped(r.IdempotencyKeyExpiresAt),
+		"idempotencyKeyOptions": r.IdempotencyKeyOptions, "oneTimeUseToken": r.OneTimeUseToken,
+		"tags": r.Tags, "batchId": r.BatchID, "root": r.RootRunID, "parent": r.ParentRunID,
+		"resumeParent": r.ResumeParentOnCompletion, "depth": r.Depth, "scheduleId": r.ScheduleID, "replayedFrom": r.ReplayedFromFriendlyID,
+		"metadata": r.Metadata, "metadataType": or(r.MetadataType, jsonType), "annotations": r.Annotations,
+		"streamsVersion": or(r.RealtimeStreamsVersion, "v1"), "created": created, "now": now,
+	})
+	return run, wrap("create a run", err)
+}
+
+// jsonType is the media type of payload, metadata and output unless another is
+// given.
+const jsonType = "application/json"
+
+func or[T comparable](v, fallback T) T {
+	var zero T
+	if v == zero {
+		return fallback
+	}
+	return v
+}
+
+// null is NULL for an empty text.
+func null(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func orEmpty(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}

@@ -1,0 +1,147 @@
+package runstore_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/realtime-gw/realtime-gw/internal/localpg/pgtest"
+	"github.com/realtime-gw/realtime-gw/internal/runid"
+	"github.com/realtime-gw/realtime-gw/internal/runstore"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// The tests' environments: ours, and another tenant's.
+const (
+	env   = "env_ours"
+	other = "env_theirs"
+)
+
+// asked remembers the statements that a pool ran.
+type asked struct {
+	mu  sync.Mutex
+	sql []string
+}
+
+func (a *asked) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.sql = append(a.sql, q.SQL)
+	return ctx
+}
+
+func (a *asked) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// take gives the statements since the last take.
+func (a *asked) take() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	sql := a.sql
+	a.sql = nil
+	return sql
+}
+
+func newPool(t *testing.T, url string) (*pgxpool.Pool, *asked) {
+	t.Helper()
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &asked{}
+	config.ConnConfig.Tracer = a
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool, a
+}
+
+// clock is a time that a test moves.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+// tick moves the clock on and gives the new time.
+func (c *clock) tick() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(time.Second)
+	return c.at
+}
+
+// fixture is a store on a database of its own.
+type fixture struct {
+	store *runstore.Store
+	pool  *pgxpool.Pool
+	asked *asked
+	clock *clock
+	mint  *runid.Minter
+}
+
+func newFixture(t *testing.T) fixture {
+	t.Helper()
+	pool, a := newPool(t, pgtest.Database(t))
+	c := &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 123_000_000, time.UTC)}
+	store, err := runstore.New(runstore.Config{Primary: pool, Now: c.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fixture{store, pool, a, c, runid.NewMinter(runid.MinterConfig{})}
+}
+
+// eachTable runs a test against both tables.
+func eachTable(t *testing.T, test func(t *testing.T, f fixture, table runid.Table)) {
+	f := newFixture(t)
+	for _, table := range runid.Tables() {
+		t.Run(table.String(), func(t *testing.T) { test(t, f, table) })
+	}
+}
+
+func (f fixture) newRun(table runid.Table) runstore.NewRun {
+	return runstore.NewRun{
+		ID: f.mint.Mint(table), EnvironmentID: env, ProjectID: "proj", TaskIdentifier: "task", Payload: "{}", TraceID: "t", SpanID: "s",
+	}
+}
+
+func (f fixture) create(t *testing.T, r runstore.NewRun) runstore.Run {
+	t.Helper()
+	run, err := f.store.Create(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+// read reads a run anew.
+func (f fixture) read(t *testing.T, run runstore.Run) runstore.Run {
+	t.Helper()
+	found, err := f.store.FindByFriendlyID(t.Context(), env, friendly(t, run.FriendlyID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func friendly(t *testing.T, s string) runid.Friendly {
+	t.Helper()
+	id, err := runid.ParseRun(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func ptr[T any](v T) *T { return &v }

@@ -1,0 +1,132 @@
+package runstore
+
+import (
+	"reflect"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/realtime-gw/realtime-gw/internal/runid"
+)
+
+// runStatements are the statements on one run table. Those that change a run
+// give it back, changed.
+type runStatements struct {
+	create, findByFriendlyID, findRefByFriendlyID, findForUpdate string
+
+	lockToWorker, startAttempt, completeAttemptSuccess, recordRetryOutcome, requeue string
+	failPermanently, cancel, expire                                                 string
+	updateMetadata, pushTags                                                        string
+}
+
+func newRunStatements(table runid.Table) runStatements {
+	columns := columnsOf(reflect.TypeFor[Run]())
+	fill := strings.NewReplacer("{table}", "public."+table.SQL(), "{columns}", columns).Replace
+	// change is an update of one run of one environment.
+	change := func(set string) string {
+		return fill(`UPDATE {table} SET "updatedAt" = @now, ` + set + ` WHERE id = @id AND "runtimeEnvironmentId" = @environment RETURNING {columns}`)
+	}
+	return runStatements{
+		create: fill(`
+			INSERT INTO {table} (id, "friendlyId", number, engine, status, "runtimeEnvironmentId", "projectId", "organizationId", "environmentType",
+				"taskIdentifier", payload, "payloadType", context, "traceContext", "traceId", "spanId", "parentSpanId", "isTest",
+				queue, "masterQueue", region, "concurrencyKey", "priorityMs", "queuedAt", "delayUntil", ttl, "maxAttempts",
+				"maxDurationInSeconds", "machinePreset", "planType",
+				"idempotencyKey", "idempotencyKeyExpiresAt", "idempotencyKeyOptions", "oneTimeUseToken",
+				"runTags", "batchId", "rootTaskRunId", "parentTaskRunId", "resumeParentOnCompletion", depth, "scheduleId", "replayedFromTaskRunFriendlyId",
+				"seedMetadata", "seedMetadataType", metadata, "metadataType", annotations, "realtimeStreamsVersion", "createdAt", "updatedAt")
+			VALUES (@id, @friendlyId, @number, 'V2', @status, @environment, @project, @organization, @environmentType,
+				@task, @payload, @payloadType, @context, @traceContext, @traceId, @spanId, @parentSpanId, @isTest,
+				@queue, @workerQueue, @region, @concurrencyKey, @priorityMs, @queuedAt, @delayUntil, @ttl, @maxAttempts,
+				@maxDuration, @machinePreset, @planType,
+				@idempotencyKey, @idempotencyKeyExpiresAt, @idempotencyKeyOptions, @oneTimeUseToken,
+				@tags, @batchId, @root, @parent, @resumeParent, @depth, @scheduleId, @replayedFrom,
+				@metadata, @metadataType, @metadata, @metadataType, @annotations, @streamsVersion, @created, @now)
+			RETURNING {columns}`),
+
+		findByFriendlyID: fill(`SELECT {columns} FROM {table} WHERE "friendlyId" = @friendlyId AND "runtimeEnvironmentId" = @environment`),
+
+		findForUpdate: fill(`SELECT {columns} FROM {table} WHERE id = @id AND "runtimeEnvironmentId" = @environment FOR UPDATE`),
+
+		// The batch a run points to is looked at in the run's environment only.
+		findRefByFriendlyID: fill(`
+			SELECT r.id, r."friendlyId", r."runtimeEnvironmentId", r."taskIdentifier", r."runTags", r."batchId", b."friendlyId" AS "batchFriendlyId"
+			FROM {table} r LEFT JOIN public."BatchTaskRun" b ON b.id = r."batchId" AND b."runtimeEnvironmentId" = r."runtimeEnvironmentId"
+			WHERE r."friendlyId" = @friendlyId AND r."runtimeEnvironmentId" = @environment`),
+
+		lockToWorker: change(`status = 'DEQUEUED', "lockedAt" = @lockedAt, "startedAt" = coalesce("startedAt", @lockedAt),
+			"lockedById" = @lockedBy, "lockedToVersionId" = @version, "lockedQueueId" = coalesce(@lockedQueue, "lockedQueueId"),
+			"taskVersion" = coalesce(@taskVersion, "taskVersion"), "sdkVersion" = coalesce(@sdkVersion, "sdkVersion"),
+			"cliVersion" = coalesce(@cliVersion, "cliVersion"), "machinePreset" = coalesce(@machinePreset, "machinePreset"),
+			"maxAttempts" = coalesce(@maxAttempts, "maxAttempts"), "maxDurationInSeconds" = coalesce(@maxDuration, "maxDurationInSeconds"),
+			"baseCostInCents" = @baseCost`),
+
+		startAttempt: change(`status = 'EXECUTING', "attemptNumber" = @attempt,
+			"executedAt" = coalesce(@executedAt, "executedAt"), "isWarmStart" = coalesce(@warm, "isWarmStart")`),
+
+		completeAttemptSuccess: change(`status = 'COMPLETED_SUCCESSFULLY', "completedAt" = @completedAt,
+			output = @output, "outputType" = @outputType, "usageDurationMs" = @usage, "costInCents" = @cost`),
+
+		recordRetryOutcome: change(`status = 'RETRYING_AFTER_FAILURE', "machinePreset" = coalesce(@machinePreset, "machinePreset"),
+			"usageDurationMs" = @usage, "costInCents" = @cost`),
+
+		requeue: change(`status = 'PENDING'`),
+
+		failPermanently: change(`status = @status, "completedAt" = @completedAt, error = @error, "usageDurationMs" = @usage, "costInCents" = @cost`),
+
+		cancel: change(`status = 'CANCELED', "completedAt" = coalesce(@completedAt, "completedAt"), error = @error,
+			"bulkActionGroupIds" = CASE WHEN @bulkAction::text IS NULL THEN "bulkActionGroupIds" ELSE array_append("bulkActionGroupIds", @bulkAction) END,
+			"usageDurationMs" = coalesce(@usage, "usageDurationMs"), "costInCents" = coalesce(@cost, "costInCents")`),
+
+		expire: change(`status = 'EXPIRED', "completedAt" = @at, "expiredAt" = @at, error = @error`),
+
+		// The version is compared on the locked row, as an UPDATE's WHERE would be,
+		// and the row is returned in any case: a run that is not there and a run
+		// that was faster are different answers, in one statement.
+		updateMetadata: fill(`
+			WITH it AS (
+				SELECT id, @expected::int IS NULL OR "metadataVersion" = @expected AS won FROM {table}
+				WHERE id = @id AND "runtimeEnvironmentId" = @environment FOR UPDATE
+			), done AS (
+				UPDATE {table} r SET "updatedAt" = @now, metadata = @metadata, "metadataType" = coalesce(@metadataType, "metadataType"),
+					"metadataVersion" = "metadataVersion" + 1
+				FROM it WHERE r.id = it.id AND it.won
+			)
+			SELECT won FROM it`),
+
+		pushTags: fill(`
+			UPDATE {table} SET "updatedAt" = @now, "runTags" = coalesce("runTags", '{}') || @tags::text[]
+			WHERE id = @id AND "runtimeEnvironmentId" = @environment RETURNING "updatedAt"`),
+	}
+}
+
+// batchStatements are those on "BatchTaskRun".
+type batchStatements struct {
+	create, complete, findByFriendlyID string
+}
+
+func newBatchStatements() batchStatements {
+	fill := strings.NewReplacer("{columns}", columnsOf(reflect.TypeFor[Batch]())).Replace
+	return batchStatements{
+		create: fill(`
+			INSERT INTO public."BatchTaskRun" (id, "friendlyId", "runtimeEnvironmentId", "createdAt", "updatedAt", "runIds", "runCount", "expectedCount",
+				"idempotencyKey", "batchVersion", sealed, "sealedAt")
+			VALUES (@id, @friendlyId, @environment, @created, @now, @runIds, @runCount, @runCount, @idempotencyKey, 'runengine:v2', true, @now)
+			RETURNING {columns}`),
+		complete: fill(`
+			UPDATE public."BatchTaskRun" SET "updatedAt" = @now, "completedAt" = @now, status = @status,
+				"successfulRunCount" = @successful, "failedRunCount" = @failed, "completedCount" = @successful::int + @failed::int
+			WHERE id = @id AND "runtimeEnvironmentId" = @environment RETURNING {columns}`),
+		findByFriendlyID: fill(`
+			SELECT {columns} FROM public."BatchTaskRun" WHERE "friendlyId" = @friendlyId AND "runtimeEnvironmentId" = @environment`),
+	}
+}
+
+// columnsOf lists the columns that a struct's tags name.
+func columnsOf(row reflect.Type) string {
+	var names []string
+	for i := range row.NumField() {
+		names = append(names, pgx.Identifier{row.Field(i).Tag.Get("db")}.Sanitize())
+	}
+	return strings.Join(names, ", ")
+}
