@@ -1,0 +1,17 @@
+// Package gateway is the HTTP surface: routes, who may use them, and how feeds
+// and errors look to the platform's SDKs and to Electric's clients.
+//
+// A feed request is answered in this order, which is the platform's: preflight;
+// who asks (401); the path (400); the query (400); does the run or batch exist in
+// the asker's environment (404); may they see it (403); live requests only: is a
+// slot free (429); then the feed's next batch.
+//
+// The handler that chi chose authenticates, never a pattern on the raw path, so
+// no spelling of a path can go round it. What a client sends is read once, into
+// typed values, and nothing of it is copied to an upstream.
+//
+// Once the head of an answer is out its body must be finished: clients retry
+// everything before that, and nothing after. So a batch is asked for before
+// anything is written, and a body that breaks off ends the connection, so that
+// it cannot be taken for a whole one.
+package gateway

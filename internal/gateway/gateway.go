@@ -1,0 +1,104 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/rs/zerolog"
+
+	"github.com/realtime-gw/realtime-gw/internal/auth"
+	"github.com/realtime-gw/realtime-gw/internal/feeds"
+	"github.com/realtime-gw/realtime-gw/internal/limits"
+	"github.com/realtime-gw/realtime-gw/internal/runid"
+	"github.com/realtime-gw/realtime-gw/internal/runstore"
+)
+
+// Finder looks runs and batches up in an environment, as *runstore.Store does.
+// What is not there is runstore.ErrNotFound.
+type Finder interface {
+	FindRefByFriendlyID(ctx context.Context, environmentID string, id runid.Friendly) (runstore.Ref, error)
+	FindBatchByFriendlyID(ctx context.Context, environmentID string, id runid.Friendly) (runstore.Batch, error)
+}
+
+// Config of a gateway.
+type Config struct {
+	// Auth says who asks. Required.
+	Auth *auth.Authenticator
+	// Finder finds what is asked for. Required.
+	Finder Finder
+	// Feeds answers. Required.
+	Feeds *feeds.Service
+	// Slots counts the live requests of each environment. Default: in memory.
+	Slots limits.Concurrency
+	// ConcurrencyLimit is how many live requests an environment may have at a
+	// time. Default limits.DefaultLimit.
+	ConcurrencyLimit int
+	// Ready says whether this process takes requests; nil: always. It is what
+	// /readyz answers.
+	Ready func() bool
+	// Log gets a line for each request, and what went wrong.
+	Log zerolog.Logger
+}
+
+// gateway is the handlers' common ground.
+type gateway struct{ config Config }
+
+// New makes the handler of all routes.
+func New(c Config) (http.Handler, error) {
+	if c.Auth == nil || c.Finder == nil || c.Feeds == nil {
+		return nil, errors.New("gateway: Auth, Finder and Feeds are required")
+	}
+	if c.Slots == nil {
+		c.Slots = &limits.Memory{}
+	}
+	if c.ConcurrencyLimit == 0 {
+		c.ConcurrencyLimit = limits.DefaultLimit
+	}
+	g := &gateway{c}
+	r := chi.NewRouter()
+	r.Use(accessLog(c.Log))
+	r.NotFound(orError(func(http.ResponseWriter, *http.Request) error { return notFound(false) }))
+	r.MethodNotAllowed(orError(methodNotAllowed))
+	r.Get("/healthz", g.health)
+	r.Get("/readyz", g.ready)
+	r.Route("/realtime/v1", func(r chi.Router) {
+		r.Use(cors)
+		// chi runs a sub-router's middleware only for its routes, so that
+		// preflights need one.
+		r.Options("/*", func(http.ResponseWriter, *http.Request) {})
+		r.Get("/runs", orError(g.tags))
+		r.Get("/runs/{run}", orError(g.run))
+		r.Get("/batches/{batch}", orError(g.batch))
+		r.Handle("/streams/*", orError(notBuilt))
+	})
+	return r, nil
+}
+
+func methodNotAllowed(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Allow", "GET, OPTIONS")
+	return &problem{status: http.StatusMethodNotAllowed, body: errorBody{Error: "Method not allowed"}}
+}
+
+// notBuilt answers for routes of the platform that are not served here.
+func notBuilt(http.ResponseWriter, *http.Request) error {
+	return &problem{status: http.StatusNotImplemented, body: errorBody{Error: "This gateway does not serve streams: ask the platform itself"}}
+}
+
+func (g *gateway) health(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok") }
+
+func (g *gateway) ready(w http.ResponseWriter, _ *http.Request) {
+	if g.config.Ready != nil && !g.config.Ready() {
+		writeStatus(w, http.StatusServiceUnavailable, "not ready")
+		return
+	}
+	writeStatus(w, http.StatusOK, "ready")
+}
+
+func writeStatus(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", jsonType)
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(`{"status":"` + text + `"}`))
+}
