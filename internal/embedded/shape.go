@@ -1,0 +1,225 @@
+package embedded
+
+import (
+	"sync"
+
+	"github.com/realtime-gw/realtime-gw/internal/replication"
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
+)
+
+// phase is where a shape is in its life.
+type phase uint8
+
+const (
+	// joining: it is registered, and what its snapshot sees is not known yet.
+	// What happens to its rows is kept aside.
+	joining phase = iota
+	// following: changes go to the log as they come.
+	following
+	// rotated: over. Nobody gets it any more; its readers start over.
+	rotated
+)
+
+// shape is one definition's snapshot and log under one handle.
+type shape struct {
+	handle   string
+	identity string
+	query    *query
+
+	mu       sync.Mutex
+	changed  chan struct{} // closed, and made anew, whenever a field below changes
+	phase    phase
+	pending  []pendingTransaction // while joining
+	layout   *layout              // of the relation last seen
+	log      shapeLog
+	spool    *spool
+	writing  bool   // the snapshot is being written to spool
+	complete bool   // the snapshot is whole
+	stop     func() // ends the writing of the snapshot
+	failure  error  // why the snapshot could not be taken; set with rotated only
+}
+
+// pendingTransaction is a transaction, and those of its changes that may concern
+// a shape that is still joining.
+type pendingTransaction struct {
+	tx      *replication.Transaction
+	changes []int
+}
+
+func newShape(handle, identity string, q *query, chunkBytes int, sp *spool, stop func()) *shape {
+	return &shape{
+		handle: handle, identity: identity, query: q,
+		changed: make(chan struct{}),
+		log:     shapeLog{chunkBytes: chunkBytes},
+		spool:   sp, writing: true, stop: stop,
+	}
+}
+
+// broadcast wakes everyone who waits for the shape. sh.mu is held.
+func (sh *shape) broadcast() {
+	close(sh.changed)
+	sh.changed = make(chan struct{})
+}
+
+// apply takes the named changes of a transaction, and says whether the shape
+// must rotate because of them.
+func (sh *shape) apply(tx *replication.Transaction, changes []int) (rotate bool) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	switch sh.phase {
+	case joining:
+		sh.pending = append(sh.pending, pendingTransaction{tx, changes})
+		return false
+	case following:
+		return sh.record(tx, changes)
+	}
+	return false
+}
+
+// join ends the joining: of the transactions kept aside, those that the snapshot
+// sees are dropped and the others go to the log, in commit order.
+func (sh *shape) join(s pgSnapshot) (rotate bool) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.phase != joining {
+		return false
+	}
+	sh.phase = following
+	pending := sh.pending
+	sh.pending = nil
+	for _, p := range pending {
+		if !s.sees(p.tx.XID) && sh.record(p.tx, p.changes) {
+			return true
+		}
+	}
+	return false
+}
+
+// record writes a transaction to the log. sh.mu is held.
+func (sh *shape) record(tx *replication.Transaction, changes []int) (rotate bool) {
+	var out []logMessage
+	for _, i := range changes {
+		c := tx.Changes[i]
+		if sh.layout == nil || sh.layout.relation != c.Relation {
+			l, ok := sh.query.fit(c.Relation)
+			if !ok {
+				return true
+			}
+			sh.layout = l
+		}
+		if c.Kind == replication.Truncate {
+			return true
+		}
+		inside, stays := sh.query.selects(sh.layout, c.Old), sh.query.selects(sh.layout, c.New)
+		if inside || stays {
+			out = sh.query.encoder.messages(out, c, sh.layout.project(c.Old), sh.layout.project(c.New), inside, stays)
+		}
+	}
+	for i, m := range out {
+		sh.log.append(uint64(tx.CommitLSN), m.op, sh.query.encoder.encode(m, tx, i == len(out)-1))
+	}
+	if out != nil {
+		sh.broadcast()
+	}
+	return false
+}
+
+// addChunk makes another chunk of the snapshot readable; last ends it.
+func (sh *shape) addChunk(last bool) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.spool.cut()
+	sh.complete = last
+	sh.broadcast()
+}
+
+// written says that nothing writes to the spool any more.
+func (sh *shape) written() {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.writing = false
+	if sh.phase == rotated {
+		sh.spool.discard()
+	}
+}
+
+// rotate ends the shape and wakes its readers. failure is nil unless the
+// snapshot could not be taken.
+func (sh *shape) rotate(failure error) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.phase == rotated {
+		return
+	}
+	sh.phase = rotated
+	sh.failure = failure
+	sh.pending = nil
+	sh.log = shapeLog{}
+	sh.stop()
+	if !sh.writing {
+		sh.spool.discard()
+	}
+	sh.broadcast()
+}
+
+// standing says what a reader at an offset finds.
+type standing uint8
+
+const (
+	hasChunk  standing = iota // a chunk of the snapshot
+	hasLog                    // messages of the log
+	atEnd                     // nothing yet
+	notYet                    // the snapshot has not come that far
+	beyondEnd                 // the offset lies after the end
+	gone                      // the shape has rotated
+)
+
+// reading is what follows an offset, seen at one moment.
+type reading struct {
+	standing standing
+	chunk    int           // for hasChunk
+	entries  []entry       // for hasLog
+	end      shapes.Offset // the position of the last message, or the reader's own
+	upToDate bool          // nothing follows end
+	changed  <-chan struct{}
+	failure  error // for gone
+}
+
+// read looks at what follows offset.
+func (sh *shape) read(offset shapes.Offset) reading {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	r := reading{changed: sh.changed, end: offset}
+	if sh.phase == rotated {
+		r.standing, r.failure = gone, sh.failure
+		return r
+	}
+	if offset.InSnapshot() {
+		n := 0
+		if offset.Kind == shapes.At {
+			n = int(offset.Op) + 1
+		}
+		if n < sh.spool.count() {
+			r.standing, r.chunk, r.end = hasChunk, n, shapes.SnapshotChunk(uint32(n))
+			return r
+		}
+		offset = shapes.SnapshotEnd
+		r.end = offset
+	}
+	if !sh.complete {
+		r.standing = notYet
+		return r
+	}
+	last := sh.log.last()
+	if offset.Compare(last) > 0 {
+		r.standing = beyondEnd
+		return r
+	}
+	r.entries = sh.log.after(offset)
+	r.standing = atEnd
+	if n := len(r.entries); n > 0 {
+		r.standing, r.end = hasLog, r.entries[n-1].offset()
+	}
+	r.upToDate = r.end.Compare(last) >= 0
+	return r
+}
