@@ -1,0 +1,1 @@
+CREATE TYPE "RunEngineVersion" AS ENUM ('V1', 'V2');
