@@ -90,9 +90,7 @@ func (a *answer) wait(rd reading) wakeup {
 		}
 		limit = a.timer.C
 	}
-	if h := a.server.hooks.held; h != nil {
-		h(a.req)
-	}
+	a.server.hooks.held(a.r)
 	select {
 	case <-rd.changed:
 		return news

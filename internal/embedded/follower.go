@@ -29,9 +29,7 @@ func (f *follower) Lost() { f.server.rotateAll() }
 // Position implements replication.Consumer.
 func (f *follower) Position(lsn replication.LSN) {
 	f.server.read.Store(uint64(lsn))
-	if h := f.server.hooks.position; h != nil {
-		h()
-	}
+	f.server.hooks.position()
 }
 
 // Transaction implements replication.Consumer: it gives every shape that the

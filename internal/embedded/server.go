@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"net/http"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -89,14 +90,31 @@ type Server struct {
 	processed xidRing
 	lastMicro int64
 
-	hooks hooks
+	hooks hookBox
 }
 
 // hooks let a test wait for what cannot be seen from outside. They are nil in
 // service.
 type hooks struct {
-	held     func(*request) // a request is about to wait
-	position func()         // read has grown
+	held     func(*http.Request) // a request is about to wait
+	position func()              // read has grown
+}
+
+// hookBox holds the hooks, which are set while the server runs.
+type hookBox struct{ v atomic.Pointer[hooks] }
+
+func (b *hookBox) set(h hooks) { b.v.Store(&h) }
+
+func (b *hookBox) held(r *http.Request) {
+	if h := b.v.Load(); h != nil {
+		h.held(r)
+	}
+}
+
+func (b *hookBox) position() {
+	if h := b.v.Load(); h != nil {
+		h.position()
+	}
 }
 
 type followState int32
