@@ -60,6 +60,7 @@ func (a *answer) serve() (again bool) {
 		case client:
 			return false
 		case timeout:
+			seen = a.server.lastSeen()
 			if a.shape.read(a.req.offset).standing != rd.standing {
 				continue // news at the last moment
 			}
