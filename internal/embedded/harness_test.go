@@ -22,7 +22,7 @@ const patience = 30 * time.Second
 
 // bench is a server on a database of its own, and a connection to write with.
 type bench struct {
-	t      *testing.T
+	t      testing.TB
 	server *Server
 	client *http.Client
 	db     *pgx.Conn
@@ -32,7 +32,7 @@ type bench struct {
 	waiting map[string]int // requests by their x-exchange header: how often each began to wait
 }
 
-func newBench(t *testing.T, cfg Config) *bench {
+func newBench(t testing.TB, cfg Config) *bench {
 	t.Helper()
 	cfg.DatabaseURL, cfg.Slot = pgtest.Database(t), pgtest.Slot(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -126,7 +126,7 @@ func (r reply) handle() string { return r.header.Get("electric-handle") }
 func (r reply) offset() string { return r.header.Get("electric-offset") }
 
 // messages are the elements of the body.
-func (r reply) messages(t *testing.T) []map[string]any {
+func (r reply) messages(t testing.TB) []map[string]any {
 	t.Helper()
 	var out []map[string]any
 	if err := json.Unmarshal([]byte(r.body), &out); err != nil {
@@ -136,7 +136,7 @@ func (r reply) messages(t *testing.T) []map[string]any {
 }
 
 // summary is the body in short: one word a message.
-func (r reply) summary(t *testing.T) string {
+func (r reply) summary(t testing.TB) string {
 	t.Helper()
 	var words []string
 	for _, m := range r.messages(t) {

@@ -30,6 +30,7 @@ type shape struct {
 	changed  chan struct{} // closed, and made anew, whenever a field below changes
 	phase    phase
 	pending  []pendingTransaction // while joining
+	joined   joinPoint            // from following on
 	layout   *layout              // of the relation last seen
 	log      shapeLog
 	spool    *spool
@@ -71,24 +72,39 @@ func (sh *shape) apply(tx *replication.Transaction, changes []int) (rotate bool)
 		sh.pending = append(sh.pending, pendingTransaction{tx, changes})
 		return false
 	case following:
-		return sh.record(tx, changes)
+		return !sh.joined.covers(tx) && sh.record(tx, changes)
 	}
 	return false
 }
 
+// joinPoint is what a snapshot sees, and a position of the log that it cannot
+// see beyond.
+type joinPoint struct {
+	snapshot pgSnapshot
+	until    replication.LSN
+}
+
+// covers says whether a transaction's changes are in the snapshot already. A
+// 32-bit transaction id means something near the snapshot only, which is why the
+// position is asked first: a shape may live longer than ids take to come round.
+func (j joinPoint) covers(tx *replication.Transaction) bool {
+	return tx.CommitLSN < j.until && j.snapshot.sees(tx.XID)
+}
+
 // join ends the joining: of the transactions kept aside, those that the snapshot
-// sees are dropped and the others go to the log, in commit order.
-func (sh *shape) join(s pgSnapshot) (rotate bool) {
+// sees are dropped and the others go to the log, in commit order. Transactions
+// that the snapshot sees can still come later, and are dropped then.
+func (sh *shape) join(at joinPoint) (rotate bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if sh.phase != joining {
 		return false
 	}
-	sh.phase = following
+	sh.phase, sh.joined = following, at
 	pending := sh.pending
 	sh.pending = nil
 	for _, p := range pending {
-		if !s.sees(p.tx.XID) && sh.record(p.tx, p.changes) {
+		if !at.covers(p.tx) && sh.record(p.tx, p.changes) {
 			return true
 		}
 	}

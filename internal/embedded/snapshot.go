@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/realtime-gw/realtime-gw/internal/replication"
@@ -24,7 +25,7 @@ func (s *Server) takeSnapshot(ctx context.Context, sh *shape, processed []uint32
 		return fmt.Errorf("connect for a snapshot: %w", err)
 	}
 	defer conn.Release()
-	tx, snap, err := beginSnapshot(ctx, conn.Conn(), sh.query.schema.table, processed)
+	tx, at, err := beginSnapshot(ctx, conn.Conn(), sh.query.schema.table, processed)
 	if err != nil {
 		return err
 	}
@@ -37,10 +38,10 @@ func (s *Server) takeSnapshot(ctx context.Context, sh *shape, processed []uint32
 	if !sh.query.sameLayout(now) {
 		return errLayoutChanged
 	}
-	if sh.join(snap) {
+	if sh.join(at) {
 		return errRotateAtJoin
 	}
-	return s.spoolRows(ctx, tx.Conn(), sh, snap)
+	return s.spoolRows(ctx, tx.Conn(), sh, at.snapshot)
 }
 
 // errRotateAtJoin says that what happened while the snapshot was taken ends the
@@ -57,21 +58,21 @@ var errRotateAtJoin = errors.New("the shape rotated while its snapshot was taken
 // running; with synchronous replication the moment can be long). A snapshot
 // taken in between would miss rows of which the log no longer speaks, so it is
 // given up and taken again.
-func beginSnapshot(ctx context.Context, conn *pgx.Conn, table replication.Table, processed []uint32) (pgx.Tx, pgSnapshot, error) {
+func beginSnapshot(ctx context.Context, conn *pgx.Conn, table replication.Table, processed []uint32) (pgx.Tx, joinPoint, error) {
 	for delay := time.Millisecond; ; delay = min(2*delay, 100*time.Millisecond) {
-		tx, snap, err := trySnapshot(ctx, conn, table)
+		tx, at, err := trySnapshot(ctx, conn, table)
 		if err != nil {
-			return nil, pgSnapshot{}, err
+			return nil, joinPoint{}, err
 		}
-		if seesAll(snap, processed) {
-			return tx, snap, nil
+		if seesAll(at.snapshot, processed) {
+			return tx, at, nil
 		}
 		if err := tx.Rollback(ctx); err != nil {
-			return nil, pgSnapshot{}, fmt.Errorf("give up a snapshot: %w", err)
+			return nil, joinPoint{}, fmt.Errorf("give up a snapshot: %w", err)
 		}
 		select {
 		case <-ctx.Done():
-			return nil, pgSnapshot{}, ctx.Err()
+			return nil, joinPoint{}, ctx.Err()
 		case <-time.After(delay):
 		}
 	}
@@ -86,10 +87,10 @@ func seesAll(s pgSnapshot, xids []uint32) bool {
 	return true
 }
 
-func trySnapshot(ctx context.Context, conn *pgx.Conn, table replication.Table) (_ pgx.Tx, snap pgSnapshot, err error) {
+func trySnapshot(ctx context.Context, conn *pgx.Conn, table replication.Table) (_ pgx.Tx, at joinPoint, err error) {
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
-		return nil, snap, fmt.Errorf("begin a snapshot: %w", err)
+		return nil, at, fmt.Errorf("begin a snapshot: %w", err)
 	}
 	defer func() {
 		if err != nil {
@@ -97,16 +98,24 @@ func trySnapshot(ctx context.Context, conn *pgx.Conn, table replication.Table) (
 		}
 	}()
 	if _, err = tx.Exec(ctx, "LOCK TABLE "+quoteTable(table)+" IN ACCESS SHARE MODE"); err != nil {
-		return nil, snap, fmt.Errorf("lock the table for a snapshot: %w", err)
+		return nil, at, fmt.Errorf("lock the table for a snapshot: %w", err)
 	}
-	var text string
-	if err = tx.QueryRow(ctx, "SELECT pg_current_snapshot()::text").Scan(&text); err != nil {
-		return nil, snap, fmt.Errorf("ask what a snapshot sees: %w", err)
+	// The snapshot is taken when the statement begins, the position is read
+	// while it runs: what the snapshot sees was written before that position.
+	var text, lsn string
+	err = tx.QueryRow(ctx, "SELECT pg_current_snapshot()::text, pg_current_wal_insert_lsn()::text").Scan(&text, &lsn)
+	if err != nil {
+		return nil, at, fmt.Errorf("ask what a snapshot sees: %w", err)
 	}
-	if snap, err = parsePgSnapshot(text); err != nil {
-		return nil, snap, err
+	if at.snapshot, err = parsePgSnapshot(text); err != nil {
+		return nil, at, err
 	}
-	return tx, snap, nil
+	until, err := pglogrepl.ParseLSN(lsn)
+	if err != nil {
+		return nil, at, fmt.Errorf("read the position of a snapshot: %w", err)
+	}
+	at.until = replication.LSN(until)
+	return tx, at, nil
 }
 
 // spoolRows reads the rows as text and cuts them into chunks. A chunk ends with

@@ -65,7 +65,7 @@ func loadTranscript(t *testing.T, name string) transcript {
 }
 
 // query is the recorded query, decoded.
-func (r recordedRequest) query(t *testing.T) url.Values {
+func (r recordedRequest) query(t testing.TB) url.Values {
 	t.Helper()
 	_, raw, _ := strings.Cut(r.Target, "?")
 	q, err := url.ParseQuery(raw)
