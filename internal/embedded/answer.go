@@ -155,6 +155,7 @@ func (a *answer) head(rd reading, hasData bool, clock string) (sent bool) {
 		h.Set("electric-cursor", strconv.FormatInt(c, 10))
 	}
 	if knows(a.r.Header.Get("If-None-Match"), tag) {
+		h.Set("content-type", jsonType)
 		a.w.WriteHeader(http.StatusNotModified)
 		return true
 	}

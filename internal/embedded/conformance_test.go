@@ -31,84 +31,15 @@ var scenarios = []scenario{
 		forget: "m-snap",
 		later:  map[string]int{"a-snap": 38},
 	},
+	{
+		name: "10-errors-400", change: "bytes that are no URL are left out",
+		skip: func(_ int, s step) bool { return s.ID == "bad-percent" || s.ID == "bad-utf8" },
+	},
+	{
+		name: "14-http-surface", change: "targets that net/http does not let a client send are left out",
+		skip: func(_ int, s step) bool { return s.ID == "path-absolute" },
+	},
 	{name: "20-early-chunk"},
-}
-
-// difference is a known way in which this server is not Electric.
-type difference struct {
-	name   string
-	in     []string // scenarios in which it must show; none means all
-	reason string
-	is     func(finding) bool
-}
-
-func header(name string) func(finding) bool {
-	return func(f finding) bool { return f.what == "header "+name }
-}
-
-var differences = []difference{
-	{name: "electric-server", reason: "the server says its own name",
-		is: func(f finding) bool { return f.what == "header electric-server" && f.ours == serverHeader }},
-	{name: "x-request-id", reason: "a number of Electric's own, that no client reads", is: header("x-request-id")},
-	{name: "date", reason: "set by net/http on a socket; there is none in process", is: header("date")},
-	{name: "vary", reason: "Electric's web server sets it; bodies are never compressed here", is: header("vary")},
-	{name: "content-length", reason: "bodies are in hand here and their length is known; Electric sends them chunked",
-		is: func(f finding) bool {
-			return f.what == "header transfer-encoding" && f.ours == "(none)" ||
-				f.what == "header content-length" && f.recorded == "(none)"
-		}},
-	{name: "array dimensions", in: []string{"02-two-tables", "03-batch-feed", "04-single-run", "09-rotation-409"},
-		reason: "recorded with a v2 table made by LIKE alone, whose arrays have no dimensions; the schema of the tests names them",
-		is: func(f finding) bool {
-			return f.what == "header electric-schema" &&
-				normalJSON(strings.ReplaceAll(f.recorded, `{"type":"_text"}`, `{"type":"text","dims":1}`)) == normalJSON(f.ours)
-		}},
-	{name: "offset=now", in: []string{"01-tag-feed"}, reason: "not served here, and refused as Electric refuses",
-		is: func(f finding) bool {
-			return f.exchange == "now" && f.what == "status" &&
-				strings.HasPrefix(f.ours, `400 {"errors":{"offset":["now is not supported`)
-		}},
-	{name: "live_sse", in: []string{"09-rotation-409"}, reason: "not served here, and refused as Electric refuses",
-		is: func(f finding) bool {
-			return f.exchange == "other-def-sse" && f.what == "status" &&
-				strings.HasPrefix(f.ours, `400 {"errors":{"live_sse":["is not supported`)
-		}},
-	{name: "empty chunk", in: []string{"20-early-chunk"},
-		reason: "Electric can answer nothing, not up to date, while the end of a snapshot is being recorded; here the answer waits for it",
-		is: func(f finding) bool {
-			switch f.exchange {
-			case "t24-next", "t29-next":
-				return f.what == "header etag" || f.what == "header electric-offset" && f.ours == "0_inf" ||
-					f.what == "header electric-up-to-date" || f.what == "body" && strings.HasPrefix(f.recorded, "0 messages")
-			case "t24-next1", "t29-next1":
-				return f.what == "header etag" && strings.HasSuffix(f.ours, `:0_inf:0_inf"`)
-			}
-			return false
-		}},
-	{name: "late update", in: []string{"09-rotation-409"},
-		reason: "Electric told readers of a schema change before it had logged the update that brought it; here they are one step",
-		is: func(f finding) bool {
-			switch f.exchange {
-			case "after-add":
-				return f.what == "header etag" || f.what == "header electric-offset" ||
-					f.what == "body" && strings.HasPrefix(f.recorded, "2 messages") && strings.HasPrefix(f.ours, "3 messages")
-			case "held-type":
-				return f.what == "status" && strings.HasPrefix(f.recorded, "200") && f.ours == "409 "+mustRefetch
-			}
-			return false
-		}},
-}
-
-func (d difference) expected(scenario string) bool {
-	if d.in == nil {
-		return true
-	}
-	for _, s := range d.in {
-		if s == scenario {
-			return true
-		}
-	}
-	return false
 }
 
 // TestConformance replays recordings of Electric 1.7.12. Everything that is not

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -23,7 +22,8 @@ const (
 	jsonType       = "application/json; charset=utf-8"
 )
 
-// ServeHTTP serves /v1/shape and /v1/health; everything else is a 404.
+// ServeHTTP serves /v1/shape and /v1/health, and an empty / for probes;
+// everything else is a 404.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("electric-server", serverHeader)
@@ -34,18 +34,52 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("access-control-allow-origin", origin)
 	h.Set("access-control-expose-headers", exposedHeaders)
 	h.Set("access-control-allow-methods", "GET, HEAD")
-	path := strings.Trim(r.URL.Path, "/")
-	switch {
-	case path == "v1/shape":
+	switch route(r.URL) {
+	case "v1/shape":
 		h.Set("access-control-allow-methods", shapeMethods)
 		s.routeShape(w, r)
-	case path == "v1/health" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
-		s.serveHealth(w, r)
-	default:
-		h.Set("cache-control", "max-age=0, private, must-revalidate")
-		h.Set("content-type", "text/plain; charset=utf-8")
-		send(w, r, http.StatusNotFound, "Not found")
+		return
+	case "v1/health":
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			s.serveHealth(w, r)
+			return
+		}
+	case "":
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			h.Set("cache-control", plugDefault)
+			send(w, r, http.StatusOK, "")
+			return
+		}
 	}
+	notFound(w, r)
+}
+
+// plugDefault is the cache-control of what Electric's own code does not answer.
+const plugDefault = "max-age=0, private, must-revalidate"
+
+func notFound(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("cache-control", plugDefault)
+	w.Header().Set("access-control-allow-methods", "GET, HEAD")
+	// Electric names no type here; without this net/http would guess one.
+	w.Header()["Content-Type"] = nil
+	send(w, r, http.StatusNotFound, "Not found")
+}
+
+// route is a path as Electric's router takes it: decoded part by part, empty
+// parts left out.
+func route(u *url.URL) string {
+	var parts []string
+	for _, p := range strings.Split(u.EscapedPath(), "/") {
+		if p == "" {
+			continue
+		}
+		decoded, err := url.PathUnescape(p)
+		if err != nil || strings.Contains(decoded, "/") {
+			return "not found"
+		}
+		parts = append(parts, decoded)
+	}
+	return strings.Join(parts, "/")
 }
 
 func (s *Server) routeShape(w http.ResponseWriter, r *http.Request) {
@@ -68,8 +102,10 @@ func (s *Server) routeShape(w http.ResponseWriter, r *http.Request) {
 	case http.MethodDelete:
 		w.Header().Set("cache-control", "no-cache")
 		sendJSON(w, r, http.StatusMethodNotAllowed, `{"message":"DELETE not allowed"}`)
+	case http.MethodPost:
+		refuse(w, r, &requestError{"method", "POST is not supported by the embedded shape server: use GET"})
 	default:
-		refuse(w, r, &requestError{"method", r.Method + " is not supported by the embedded shape server: use GET"})
+		notFound(w, r)
 	}
 }
 
@@ -142,14 +178,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 // refuse is a 400 in Electric's form.
 func refuse(w http.ResponseWriter, r *http.Request, e *requestError) {
 	noStore(w)
-	body, err := json.Marshal(map[string]any{
-		"message": "Invalid request",
-		"errors":  map[string][]string{e.field: {e.message}},
-	})
-	if err != nil {
-		panic("a map of strings cannot be written as JSON: " + err.Error())
-	}
-	sendJSON(w, r, http.StatusBadRequest, string(body))
+	b := append([]byte(`{"message":"Invalid request","errors":{`), appendString(nil, e.field)...)
+	b = append(append(b, `:[`...), appendString(nil, e.message)...)
+	sendJSON(w, r, http.StatusBadRequest, string(append(b, `]}}`...)))
 }
 
 func unavailable(w http.ResponseWriter, r *http.Request, message string, retryAfter int) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"sync"
@@ -83,6 +84,8 @@ func (w *pipeWriter) WriteHeader(status int) {
 	w.once.Do(func() {
 		w.status = status
 		w.sent = w.header.Clone()
+		// A key without values is how a handler keeps net/http from adding its own.
+		maps.DeleteFunc(w.sent, func(_ string, v []string) bool { return len(v) == 0 })
 		close(w.ready)
 	})
 }

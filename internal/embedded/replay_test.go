@@ -117,8 +117,10 @@ func (p *replay) ask(s step) {
 		p.names.handle = newRenaming()
 	}
 	q := s.Request.query(p.t)
-	for key := range q {
-		q.Set(key, p.names.ours(key, q.Get(key)))
+	for _, key := range []string{"handle", "offset"} {
+		if q.Has(key) {
+			q.Set(key, p.names.ours(key, q.Get(key)))
+		}
 	}
 	for key, from := range s.Uses {
 		id, name, _ := strings.Cut(from, ".")
@@ -128,10 +130,13 @@ func (p *replay) ask(s step) {
 		}
 		q.Set(key, earlier.header.Get(name))
 	}
-	r := p.request(p.t.Context(), q)
-	r.Method = s.Request.Method
+	path, _, _ := strings.Cut(s.Request.Target, "?")
+	r, err := http.NewRequestWithContext(p.t.Context(), s.Request.Method, "http://shapes"+path+"?"+q.Encode(), nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
 	for _, h := range s.Request.Headers {
-		r.Header.Add(h[0], h[1])
+		r.Header.Add(h[0], p.names.inHeader(h[1]))
 	}
 	if s.Held {
 		p.held[s.ID] = p.holdRequest(s.ID, r)

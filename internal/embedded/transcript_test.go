@@ -163,6 +163,17 @@ func (n *names) ours(key, value string) string {
 	return value
 }
 
+// inHeader puts the names of this run into a recorded If-None-Match.
+func (n *names) inHeader(value string) string {
+	for a, b := range n.handle.there {
+		value = strings.ReplaceAll(value, a, b)
+	}
+	for a, b := range n.lsn.there {
+		value = strings.ReplaceAll(value, ":"+a+"_", ":"+b+"_")
+	}
+	return value
+}
+
 // finding is one thing that is not as recorded.
 type finding struct {
 	exchange string
