@@ -101,6 +101,8 @@ func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	}
 	pc.ConnConfig.RuntimeParams["application_name"] = "realtime-gw snapshots " + cfg.Slot
 	pc.MaxConns = int32(cfg.SnapshotConns)
+	// A connection that Postgres has closed meanwhile must not cost a request.
+	pc.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return true }
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, fmt.Errorf("connect for snapshots: %w", err)
