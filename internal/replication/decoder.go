@@ -3,6 +3,7 @@ package replication
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pglogrepl"
 )
@@ -34,7 +35,10 @@ func (d *decoder) decode(data []byte) (*Transaction, LSN, error) {
 		d.tx = Transaction{XID: m.Xid, CommitLSN: LSN(m.FinalLSN)}
 		return nil, 0, nil
 	case *pglogrepl.RelationMessage:
-		d.relations[m.RelationID] = relationOf(m)
+		// Postgres repeats a layout whenever its caches were cleared.
+		if rel := relationOf(m); !rel.equal(d.relations[m.RelationID]) {
+			d.relations[m.RelationID] = rel
+		}
 		return nil, 0, nil
 	case *pglogrepl.CommitMessage:
 		if !d.open {
@@ -107,6 +111,10 @@ func relationOf(m *pglogrepl.RelationMessage) *Relation {
 		rel.Columns[i] = Column{Name: c.Name, TypeOID: c.DataType, Modifier: c.TypeModifier}
 	}
 	return rel
+}
+
+func (r *Relation) equal(o *Relation) bool {
+	return o != nil && r.OID == o.OID && r.Table == o.Table && slices.Equal(r.Columns, o.Columns)
 }
 
 // tupleOf copies a tuple. A value that pgoutput leaves out because it is stored

@@ -57,15 +57,12 @@ func (s *Stream) Start() LSN { return s.start }
 // Close drops slot and publication and gives the name back. Run must have
 // returned.
 func (s *Stream) Close(ctx context.Context) error {
-	if s.control.conn.IsClosed() {
-		c, err := openControl(ctx, s.cfg)
-		if errors.Is(err, ErrSlotTaken) {
-			return nil // somebody else's slot now
-		}
-		if err != nil {
-			return err
-		}
-		s.control = c
+	err := s.hold(ctx)
+	if errors.Is(err, ErrSlotTaken) {
+		return nil // somebody else's slot now
+	}
+	if err != nil {
+		return err
 	}
 	return errors.Join(s.control.drop(ctx), s.control.close(ctx))
 }

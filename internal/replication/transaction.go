@@ -24,8 +24,8 @@ type Column struct {
 
 // Relation is the layout of a table at one moment of the log. Postgres sends it
 // before the first change of a table in a session, and again after the table was
-// altered; two changes with the same pointer have the same layout. It is never
-// changed once it was handed out.
+// altered; while a connection lasts, two changes have the same pointer exactly if
+// they have the same layout. It is never changed once it was handed out.
 type Relation struct {
 	OID     uint32
 	Table   Table
