@@ -9,6 +9,10 @@ import (
 	"time"
 )
 
+// catalogTimeout is how long a request waits for the database before it gets a
+// 503, as long as with Electric.
+const catalogTimeout = 5 * time.Second
+
 // resolve finds the shape of a definition, or makes it.
 func (s *Server) resolve(ctx context.Context, d *definition) (*shape, error) {
 	id := d.identity()
@@ -18,6 +22,8 @@ func (s *Server) resolve(ctx context.Context, d *definition) (*shape, error) {
 	if sh != nil {
 		return sh, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, catalogTimeout)
+	defer cancel()
 	t, err := loadTable(ctx, s.pool, d.table)
 	switch {
 	case err != nil:

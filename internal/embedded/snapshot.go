@@ -128,24 +128,29 @@ func (s *Server) spoolRows(ctx context.Context, conn *pgx.Conn, sh *shape, snap 
 	}
 	rows := conn.PgConn().ExecParams(ctx, sql, values, nil, nil, nil)
 	row := make(replication.Tuple, len(sh.query.names))
+	const portion = 64 << 10 // bytes written to the spool at a time
 	var b []byte
 	size := 0 // of the chunk that is being written, without commas
 	for rows.NextRow() {
 		for i, v := range rows.Values() {
 			row[i] = replication.Value{Text: string(v), Null: v == nil}
 		}
-		b = b[:0]
 		if size > 0 {
 			b = append(b, ',')
 		}
 		n := len(b)
 		b = sh.query.encoder.snapshotRow(b, row)
 		size += len(b) - n
+		full := size >= s.cfg.ChunkBytes
+		if len(b) < portion && !full {
+			continue
+		}
 		if err := sh.spool.write(b); err != nil {
 			_, _ = rows.Close()
 			return err
 		}
-		if size >= s.cfg.ChunkBytes {
+		b = b[:0]
+		if full {
 			sh.addChunk(false)
 			size = 0
 		}
@@ -153,7 +158,6 @@ func (s *Server) spoolRows(ctx context.Context, conn *pgx.Conn, sh *shape, snap 
 	if _, err := rows.Close(); err != nil {
 		return fmt.Errorf("read the rows of a snapshot: %w", err)
 	}
-	b = b[:0]
 	if size > 0 {
 		b = append(b, ',')
 	}
