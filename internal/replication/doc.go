@@ -1,0 +1,32 @@
+// Package replication follows a list of Postgres tables through one logical
+// replication slot and hands every committed transaction that touches them, in
+// commit order, to a Consumer.
+//
+// It speaks pgoutput (protocol version 1, values as text) and wants REPLICA
+// IDENTITY FULL on every table: an update then carries the whole old row, so
+// that a consumer can tell what changed and which feeds a row left.
+//
+// # Names and ownership
+//
+// The publication has the name of the slot. Both are dropped and made anew by
+// Open and dropped by Close: a consumer that starts has no memory that an old
+// slot could continue. A process that is killed leaves its slot behind, and
+// with it the WAL that the slot pins, until the next Open with that name or
+// until somebody calls pg_drop_replication_slot.
+//
+// A session-level advisory lock on the name, held on a connection of its own,
+// keeps a second instance away; its Open fails with ErrSlotTaken.
+//
+// # When the connection is lost
+//
+// Run connects again, with a delay that doubles up to five seconds, and goes on
+// from the last transaction that the Consumer has taken: the slot keeps what
+// came after it, so nothing is lost and nothing is given twice. If the slot is
+// gone, or has lost WAL it needs, a new one is made and Consumer.Lost says that
+// transactions may be missing. If another instance has taken the name
+// meanwhile, Run ends with ErrSlotTaken.
+//
+// # What is unbounded
+//
+// One transaction is held in memory whole until its commit arrives.
+package replication

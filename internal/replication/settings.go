@@ -1,0 +1,15 @@
+package replication
+
+// SessionSettings are the settings of a session under which Postgres writes
+// values as Electric does (sync-service 1.7.12, postgres.ex). A snapshot that is
+// to be joined to this stream must be read under the same ones.
+func SessionSettings() map[string]string {
+	return map[string]string{
+		"bytea_output":       "hex",
+		"DateStyle":          "ISO, DMY",
+		"TimeZone":           "UTC",
+		"extra_float_digits": "1",
+		"IntervalStyle":      "iso_8601",
+		"client_encoding":    "UTF8",
+	}
+}
