@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/rs/zerolog"
+
+	"github.com/realtime-gw/realtime-gw/internal/auth"
+	"github.com/realtime-gw/realtime-gw/internal/cursor"
+	"github.com/realtime-gw/realtime-gw/internal/feeds"
+	"github.com/realtime-gw/realtime-gw/internal/gateway"
+	"github.com/realtime-gw/realtime-gw/internal/merge"
+	"github.com/realtime-gw/realtime-gw/internal/runstore"
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
+)
+
+// parts are what a gateway is put together from.
+type parts struct {
+	primary *pgxpool.Pool
+	replica *pgxpool.Pool // nil: none
+	source  shapes.Source
+	keys    [][]byte
+	maxAge  time.Duration
+	limit   int
+	log     zerolog.Logger
+}
+
+// assembly is a gateway that is put together.
+type assembly struct {
+	handler http.Handler
+	store   *runstore.Store
+	feeds   *feeds.Service
+	flights *flight.Group
+	ready   atomic.Bool
+	log     zerolog.Logger
+}
+
+func assemble(p parts) (*assembly, error) {
+	codec, err := cursor.NewCodec(p.keys...)
+	if err != nil {
+		return nil, err
+	}
+	store, err := runstore.New(runstore.Config{Primary: p.primary, Replica: p.replica})
+	if err != nil {
+		return nil, err
+	}
+	var replicas []auth.Querier
+	if p.replica != nil {
+		replicas = append(replicas, p.replica)
+	}
+	authenticator, err := auth.NewAuthenticator(auth.Config{Directory: auth.NewPostgresDirectory(p.primary, replicas...)})
+	if err != nil {
+		return nil, err
+	}
+	a := &assembly{store: store, log: p.log}
+	a.flights = flight.New(flight.Config{Source: p.source})
+	a.feeds = feeds.New(feeds.Config{
+		Merger: merge.New(merge.Config{Upstreams: [merge.Sides]*flight.Group{a.flights, a.flights}}),
+		Codec:  codec,
+		MaxAge: p.maxAge,
+	})
+	a.handler, err = gateway.New(gateway.Config{
+		Auth: authenticator, Finder: store, Feeds: a.feeds,
+		ConcurrencyLimit: p.limit, Ready: a.ready.Load, Log: p.log,
+	})
+	return a, err
+}
+
+// drainTime is how long requests have to end after the program was told to.
+const drainTime = 20 * time.Second
+
+// serve takes requests until ctx ends, then drains: no longer ready, held polls
+// answered, running answers finished.
+func (a *assembly) serve(ctx context.Context, listener net.Listener) error {
+	return serveHTTP(ctx, listener, gateway.NewHTTPServer(gateway.ServerConfig{Handler: a.handler, Log: a.log}),
+		func() { a.ready.Store(true) },
+		func() {
+			a.ready.Store(false)
+			a.feeds.Drain()
+		})
+}
+
+// serveHTTP runs a server until ctx ends and its requests have, or drainTime is
+// over.
+func serveHTTP(ctx context.Context, listener net.Listener, server *http.Server, began, ending func()) error {
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	began()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serving on %s: %w", listener.Addr(), err)
+	case <-ctx.Done():
+	}
+	ending()
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if err := server.Shutdown(patience); err != nil {
+		return errors.Join(fmt.Errorf("requests were still running after %s: %w", drainTime, err), server.Close())
+	}
+	return nil
+}
+
+// openPool connects to a database, so that a wrong URL is noticed at once.
+func openPool(ctx context.Context, name, url string) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not a Postgres connection URL", name) // the cause may hold the password
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("%s cannot be reached: %w", name, err)
+	}
+	return pool, nil
+}

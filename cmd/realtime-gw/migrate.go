@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/realtime-gw/realtime-gw/internal/schema"
+)
+
+type migrateCommand struct {
+	DatabaseURL string `help:"The database." env:"DATABASE_URL" required:""`
+}
+
+// Run makes what is missing, and says what it did.
+func (c *migrateCommand) Run(ctx context.Context, p *program) error {
+	pool, err := openPool(ctx, "DATABASE_URL", c.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	actions, err := schema.Migrate(ctx, pool)
+	if err != nil {
+		return err
+	}
+	for _, action := range actions {
+		fmt.Fprintln(p.out, action)
+	}
+	if len(actions) == 0 {
+		fmt.Fprintln(p.out, "nothing to do: the tables are as they should be")
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/realtime-gw/realtime-gw/internal/cursor"
+	"github.com/realtime-gw/realtime-gw/internal/embedded"
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
+)
+
+type serveCommand struct {
+	Addr         string `help:"Address to listen on." env:"REALTIME_GW_ADDR" default:":3030"`
+	DatabaseURL  string `help:"The platform's database." env:"DATABASE_URL" required:""`
+	ReplicaURL   string `help:"A read replica of it, asked first." env:"DATABASE_READ_REPLICA_URL"`
+	Origin       string `name:"electric-origin" help:"Electric's base URL, such as http://electric:3000." env:"ELECTRIC_ORIGIN"`
+	OriginShards string `name:"electric-origin-shards" hidden:"" env:"ELECTRIC_ORIGIN_SHARDS"`
+	Secret       string `name:"electric-secret" help:"Electric's secret." env:"ELECTRIC_SECRET"`
+	Embedded     bool   `help:"Be the upstream as well: one instance only." env:"REALTIME_GW_EMBEDDED"`
+	Slot         string `help:"Replication slot of the embedded upstream." env:"REALTIME_GW_SLOT" default:"realtime_gw_serve"`
+	CursorKeys   string `help:"Keys that authenticate cursors: current and previous, each 32 bytes or more in hex, joined by a comma." env:"REALTIME_GW_CURSOR_KEYS" required:""`
+	MaxAgeMs     int64  `name:"max-created-at-age-ms" help:"How far back a tag feed may reach, in milliseconds." env:"REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS" default:"86400000"`
+	Limit        int    `name:"concurrency-limit" help:"Live subscriptions of one environment at a time." env:"REALTIME_CONCURRENCY_LIMIT" default:"100000"`
+}
+
+// Run serves until ctx ends.
+func (c *serveCommand) Run(ctx context.Context, p *program) error {
+	keys, err := c.check()
+	if err != nil {
+		return err
+	}
+	log := p.logger(zerolog.InfoLevel)
+	listener, err := net.Listen("tcp", c.Addr)
+	if err != nil {
+		return fmt.Errorf("REALTIME_GW_ADDR: %w", err)
+	}
+	defer listener.Close()
+	primary, err := openPool(ctx, "DATABASE_URL", c.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	defer primary.Close()
+	made := parts{primary: primary, keys: keys, maxAge: time.Duration(c.MaxAgeMs) * time.Millisecond, limit: c.Limit, log: log}
+	if c.ReplicaURL != "" {
+		if made.replica, err = openPool(ctx, "DATABASE_READ_REPLICA_URL", c.ReplicaURL); err != nil {
+			return err
+		}
+		defer made.replica.Close()
+	}
+	source, closeSource, err := c.upstream(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer closeSource()
+	made.source = source
+	a, err := assemble(made)
+	if err != nil {
+		return err
+	}
+	defer a.flights.Close()
+	log.Info().Stringer("addr", listener.Addr()).Bool("embedded", c.Embedded).Msg("serving")
+	return a.serve(ctx, listener)
+}
+
+// check refuses what cannot work, before anything is started.
+func (c *serveCommand) check() ([][]byte, error) {
+	switch {
+	case c.OriginShards != "":
+		return nil, errors.New("ELECTRIC_ORIGIN_SHARDS is set, and this version asks one Electric: set ELECTRIC_ORIGIN instead")
+	case c.Embedded && c.Origin != "":
+		return nil, errors.New("REALTIME_GW_EMBEDDED and ELECTRIC_ORIGIN are both set: there is one upstream, unset one of them")
+	case !c.Embedded && c.Origin == "":
+		return nil, errors.New("ELECTRIC_ORIGIN is not set: give Electric's base URL, or REALTIME_GW_EMBEDDED=1 on a single machine")
+	case c.MaxAgeMs < int64(time.Minute/time.Millisecond):
+		return nil, fmt.Errorf("REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS is %d: give a minute, 60000, or more", c.MaxAgeMs)
+	case c.Limit < 1:
+		return nil, fmt.Errorf("REALTIME_CONCURRENCY_LIMIT is %d: give 1 or more", c.Limit)
+	}
+	return parseKeys(c.CursorKeys)
+}
+
+// parseKeys reads REALTIME_GW_CURSOR_KEYS. Its errors do not repeat a key.
+func parseKeys(list string) ([][]byte, error) {
+	var keys [][]byte
+	for i, text := range strings.Split(list, ",") {
+		key, err := hex.DecodeString(strings.TrimSpace(text))
+		if err != nil || len(key) < cursor.MinKey {
+			return nil, fmt.Errorf("REALTIME_GW_CURSOR_KEYS: key %d is not %d bytes or more in hex: make one with openssl rand -hex %d", i+1, cursor.MinKey, cursor.MinKey)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// upstream gives the one Source: Electric over HTTP, or the embedded server
+// through the same client without a socket.
+func (c *serveCommand) upstream(ctx context.Context, log zerolog.Logger) (shapes.Source, func(), error) {
+	if !c.Embedded {
+		transport := electric.NewTransport()
+		client, err := electric.New(electric.Config{Origin: c.Origin, Secret: c.Secret, Transport: transport})
+		return client, transport.CloseIdleConnections, err
+	}
+	server, source, err := startEmbedded(ctx, c.DatabaseURL, c.Slot, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return source, func() { closeEmbedded(server, log) }, nil
+}
+
+func startEmbedded(ctx context.Context, url, slot string, log zerolog.Logger) (*embedded.Server, shapes.Source, error) {
+	server, err := embedded.New(ctx, embedded.Config{DatabaseURL: url, Slot: slot, Logger: log})
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := electric.New(electric.Config{Origin: "http://embedded", Transport: server.Transport()})
+	if err != nil {
+		closeEmbedded(server, log)
+		return nil, nil, err
+	}
+	return server, client, nil
+}
+
+// closeEmbedded drops the slot, which would otherwise keep WAL for nobody.
+func closeEmbedded(server *embedded.Server, log zerolog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	if err := server.Close(ctx); err != nil {
+		log.Error().Err(err).Msg("closing the embedded shape server")
+	}
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/realtime-gw/realtime-gw/internal/embedded"
+	"github.com/realtime-gw/realtime-gw/internal/gateway"
+)
+
+type shapesCommand struct {
+	Addr        string        `help:"Address to listen on. Whoever reaches it reads every run: keep it private." env:"REALTIME_GW_ADDR" default:"127.0.0.1:3000"`
+	DatabaseURL string        `help:"The platform's database." env:"DATABASE_URL" required:""`
+	Slot        string        `help:"Replication slot." env:"REALTIME_GW_SLOT" default:"realtime_gw_shapes"`
+	ChunkBytes  int           `help:"Bytes at which a chunk of a shape ends." env:"REALTIME_GW_CHUNK_BYTES" default:"10485760"`
+	LongPoll    time.Duration `help:"How long a live request is held." env:"REALTIME_GW_LONG_POLL" default:"20s"`
+}
+
+// Run serves until ctx ends, or the database can no longer be followed.
+func (c *shapesCommand) Run(ctx context.Context, p *program) error {
+	log := p.logger(zerolog.InfoLevel)
+	listener, err := net.Listen("tcp", c.Addr)
+	if err != nil {
+		return fmt.Errorf("REALTIME_GW_ADDR: %w", err)
+	}
+	defer listener.Close()
+	server, err := embedded.New(ctx, embedded.Config{
+		DatabaseURL: c.DatabaseURL, Slot: c.Slot, ChunkBytes: c.ChunkBytes, LongPoll: c.LongPoll, Logger: log,
+	})
+	if err != nil {
+		return err
+	}
+	defer closeEmbedded(server, log)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-server.Done():
+			cancel(server.Err())
+		case <-ctx.Done():
+		}
+	}()
+	log.Info().Stringer("addr", listener.Addr()).Str("slot", c.Slot).Msg("serving shapes")
+	fmt.Fprintf(p.out, "shapes: http://%s\n", listener.Addr())
+	closing := func() { closeEmbedded(server, log) } // answers held requests
+	if err := serveHTTP(ctx, listener, gateway.NewHTTPServer(gateway.ServerConfig{Handler: http.Handler(server), Log: log}), func() {}, closing); err != nil {
+		return err
+	}
+	return server.Err()
+}
