@@ -29,3 +29,5 @@ require (
 	github.com/xi2/xz v0.0.0-20171230120015-48954b6210f8 // indirect
 	golang.org/x/text v0.41.0 // indirect
 )
+
+ignore ./tests/clients/node_modules
