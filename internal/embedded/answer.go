@@ -49,25 +49,35 @@ func (a *answer) serve() (again bool) {
 			a.log(rd, seen)
 			return false
 		case atEnd:
-			// A live reader that is exactly here waits; one that comes from the
-			// snapshot is first told where it is.
-			if !a.req.live || rd.end != a.req.offset {
+			if !a.waits(rd) {
 				a.log(rd, seen)
 				return false
 			}
 		}
-		switch a.wait(rd) {
+		switch w := a.wait(rd); w {
 		case client:
 			return false
-		case timeout:
+		case timeout, closing:
 			seen = a.server.lastSeen()
-			if a.shape.read(a.req.offset).standing != rd.standing {
-				continue // news at the last moment
+			if rd = a.shape.read(a.req.offset); a.waits(rd) {
+				a.unanswered(rd, seen, w)
+				return false
 			}
-			a.timedOut(rd, seen)
-			return false
+			// News at the last moment.
 		}
 	}
+}
+
+// waits says whether there is nothing to tell yet. A live reader that is exactly
+// at the end waits; one that comes from the snapshot is first told where it is.
+func (a *answer) waits(rd reading) bool {
+	switch rd.standing {
+	case notYet, beyondEnd:
+		return true
+	case atEnd:
+		return a.req.live && rd.end == a.req.offset
+	}
+	return false
 }
 
 // wakeup says what ended a wait.
@@ -75,7 +85,8 @@ type wakeup uint8
 
 const (
 	news    wakeup = iota // the shape has changed
-	timeout               // the hold is over, or the server is closing
+	timeout               // the hold is over
+	closing               // the server is closing
 	client                // the client has gone
 )
 
@@ -98,7 +109,7 @@ func (a *answer) wait(rd reading) wakeup {
 	case <-limit:
 		return timeout
 	case <-a.server.closing:
-		return timeout
+		return closing
 	case <-a.r.Context().Done():
 		return client
 	}
@@ -117,16 +128,17 @@ func (a *answer) gone(rd reading) (again bool) {
 	return false
 }
 
-func (a *answer) timedOut(rd reading, seen replication.LSN) {
-	switch rd.standing {
-	case beyondEnd:
-		refuse(a.w, a.r, &requestError{"offset", "out of bounds for this shape"})
-	case notYet:
-		unavailable(a.w, a.r, errStopping.Error(), 5)
-	default:
+// unanswered ends a hold that brought nothing.
+func (a *answer) unanswered(rd reading, seen replication.LSN, why wakeup) {
+	switch {
+	case rd.standing == atEnd:
 		// The clock keeps caches from ever taking two of these for the same.
 		a.head(rd, false, ":"+strconv.FormatInt(time.Now().UnixNano(), 10))
 		sendJSON(a.w, a.r, http.StatusOK, "["+upToDate(seen)+"]")
+	case why == closing:
+		unavailable(a.w, a.r, errStopping.Error(), 5)
+	default:
+		refuse(a.w, a.r, &requestError{"offset", "out of bounds for this shape"})
 	}
 }
 

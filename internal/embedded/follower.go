@@ -15,6 +15,7 @@ type follower struct {
 
 // Following implements replication.Consumer.
 func (f *follower) Following(connected bool) {
+	defer f.server.hooks.progress()
 	if connected {
 		f.server.state.Store(int32(active))
 		f.once.Do(func() { close(f.up) })
@@ -29,7 +30,7 @@ func (f *follower) Lost() { f.server.rotateAll() }
 // Position implements replication.Consumer.
 func (f *follower) Position(lsn replication.LSN) {
 	f.server.read.Store(uint64(lsn))
-	f.server.hooks.position()
+	f.server.hooks.progress()
 }
 
 // Transaction implements replication.Consumer: it gives every shape that the

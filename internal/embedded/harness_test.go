@@ -55,7 +55,7 @@ func newBench(t testing.TB, cfg Config) *bench {
 			b.waiting[r.Header.Get("x-exchange")]++
 			b.cond.Broadcast()
 		},
-		position: func() {
+		progress: func() {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			b.cond.Broadcast()

@@ -9,7 +9,7 @@ import (
 // service.
 type hooks struct {
 	held     func(*http.Request) // a request is about to wait
-	position func()              // read has grown
+	progress func()              // the log has been read further, or the connection came or went
 }
 
 // hookBox holds the hooks, which are set while the server runs.
@@ -23,8 +23,8 @@ func (b *hookBox) held(r *http.Request) {
 	}
 }
 
-func (b *hookBox) position() {
+func (b *hookBox) progress() {
 	if h := b.v.Load(); h != nil {
-		h.position()
+		h.progress()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -193,12 +194,29 @@ func TestConnectionLostIsNoGap(t *testing.T) {
 	snap := b.get(tagFeed("env", "x"))
 	q := with(tagFeed("env", "x"), "handle", snap.handle(), "offset", "0_inf", "live", "true")
 	held := b.hold("held", q)
+	if got := b.health(); got != `200 {"status":"active"}` {
+		t.Error(got)
+	}
 	b.alone(func() {
+		b.until("the loss to be noticed", func() bool { return followState(b.server.state.Load()) == waiting })
+		if got := b.health(); got != `202 {"status":"waiting"}` {
+			t.Error(got)
+		}
 		b.write(addRun, "a", "env", []string{"x"})
 	})
 	if got := b.answer(held); got.status != 200 || got.summary(t) != "insert a, up-to-date" {
 		t.Errorf("%d %s", got.status, got.body)
 	}
+}
+
+func (b *bench) health() string {
+	b.t.Helper()
+	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, "http://shapes/v1/health", nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	got := b.do(r)
+	return fmt.Sprint(got.status, " ", got.body)
 }
 
 func TestSecondInstanceIsRefused(t *testing.T) {
