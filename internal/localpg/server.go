@@ -103,7 +103,7 @@ func findBinaries(ctx context.Context, config Config, major int) (binaries, erro
 					return "", err
 				}
 			}
-			return download(ctx, cache, major)
+			return downloader{cache: cache}.fetch(ctx, major)
 		},
 	}
 	return f.find(ctx, major)
