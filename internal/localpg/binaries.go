@@ -42,6 +42,10 @@ func (f finder) find(ctx context.Context, major int) (binaries, error) {
 		}
 		seen = append(seen, b)
 	}
+	// A Postgres that could not be asked because ctx had ended is not missing.
+	if err := ctx.Err(); err != nil {
+		return binaries{}, fmt.Errorf("localpg: gave up looking for Postgres: %w", err)
+	}
 	dir, err := f.fetch(ctx, major)
 	if err != nil {
 		return binaries{}, fmt.Errorf("localpg: no Postgres%s on PATH or in %v (found: %s), and none could be downloaded: %w; install Debian's package postgresql, or name the folder of the binaries",

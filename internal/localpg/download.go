@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	embedded "github.com/fergusstrange/embedded-postgres"
@@ -21,32 +22,38 @@ var downloads = []struct {
 	{18, embedded.V18}, {17, embedded.V17}, {16, embedded.V16}, {15, embedded.V15}, {14, embedded.V14},
 }
 
-// download puts the binaries of a version, or of the newest, in cacheDir and
-// gives their folder. One that is there already is taken.
+// downloader gets Postgres binaries from a Maven repository.
+type downloader struct {
+	cache      string // the folder they are kept in
+	repository string // its base URL; "" for Maven Central
+}
+
+// fetch puts the binaries of a version, or of the newest, in the cache and gives
+// their folder. One that is there already is taken.
 //
 // embedded-postgres downloads, checks and unpacks, but only as the first steps
 // of starting a server, which as root cannot work. So it is asked to start on a
 // folder that says it is a cluster of the right version and is not: it fails
 // right after unpacking. What was unpacked is then moved to its place in one
 // step, so that an interrupted download leaves nothing half there.
-func download(ctx context.Context, cacheDir string, major int) (string, error) {
+func (d downloader) fetch(ctx context.Context, major int) (string, error) {
 	version, err := pick(major)
 	if err != nil {
 		return "", err
 	}
-	home := filepath.Join(cacheDir, string(version))
+	home := filepath.Join(d.cache, string(version))
 	if _, err := os.Stat(filepath.Join(home, "bin", "postgres")); err == nil {
 		return filepath.Join(home, "bin"), nil
 	}
-	if err := os.MkdirAll(cacheDir, 0o755); err != nil {
+	if err := os.MkdirAll(d.cache, 0o755); err != nil {
 		return "", fmt.Errorf("make the cache: %w", err)
 	}
-	tmp, err := os.MkdirTemp(cacheDir, "unpack-")
+	tmp, err := os.MkdirTemp(d.cache, "unpack-")
 	if err != nil {
 		return "", fmt.Errorf("make a folder in the cache: %w", err)
 	}
 	unpacked := filepath.Join(tmp, "postgres")
-	err = unpack(ctx, version, cacheDir, tmp, unpacked)
+	err = d.unpack(ctx, version, tmp, unpacked)
 	if err == nil {
 		err = publish(unpacked, home)
 	}
@@ -65,7 +72,7 @@ func pick(major int) (embedded.PostgresVersion, error) {
 	return "", fmt.Errorf("version %d is not among the downloads", major)
 }
 
-func unpack(ctx context.Context, version embedded.PostgresVersion, cacheDir, tmp, to string) error {
+func (d downloader) unpack(ctx context.Context, version embedded.PostgresVersion, tmp, to string) error {
 	decoy := filepath.Join(tmp, "decoy")
 	if err := os.Mkdir(decoy, 0o700); err != nil {
 		return err
@@ -77,9 +84,13 @@ func unpack(ctx context.Context, version embedded.PostgresVersion, cacheDir, tmp
 	if err != nil {
 		return err
 	}
-	db := embedded.NewDatabase(embedded.DefaultConfig().
+	config := embedded.DefaultConfig()
+	if d.repository != "" {
+		config = config.BinaryRepositoryURL(d.repository)
+	}
+	db := embedded.NewDatabase(config.
 		Version(version).Port(uint32(port)).
-		CachePath(cacheDir).RuntimePath(filepath.Join(tmp, "run")).
+		CachePath(d.cache).RuntimePath(filepath.Join(tmp, "run")).
 		BinariesPath(to).DataPath(decoy).
 		StartTimeout(time.Second).Logger(io.Discard))
 	// The library takes no context. A download that is given up goes on until
@@ -94,10 +105,11 @@ func unpack(ctx context.Context, version embedded.PostgresVersion, cacheDir, tmp
 	if err == nil {
 		return errors.Join(errors.New("it started a server on nothing"), db.Stop())
 	}
-	if _, missing := os.Stat(filepath.Join(to, "bin", "postgres")); missing != nil {
-		return err // this time the failure is that of the download
+	// This is the failure that was asked for; another is one of the download.
+	if strings.HasPrefix(err.Error(), "could not start postgres") {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // publish moves the binaries to their place, readable by the server's user. If

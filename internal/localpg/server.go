@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Server is a Postgres that is running, or was. It is safe for concurrent use.
@@ -103,7 +104,7 @@ func findBinaries(ctx context.Context, config Config, major int) (binaries, erro
 					return "", err
 				}
 			}
-			return download(ctx, cache, major)
+			return downloader{cache: cache}.fetch(ctx, major)
 		},
 	}
 	return f.find(ctx, major)
@@ -195,7 +196,12 @@ func (s *Server) CreateDatabase(ctx context.Context, name string) error {
 	if there {
 		return nil
 	}
-	if _, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
+	_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "42P04" { // duplicate_database: someone was faster
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("localpg: make database %q: %w", name, err)
 	}
 	return nil

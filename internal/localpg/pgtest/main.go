@@ -55,7 +55,8 @@ func (c *cluster) start() (*localpg.Server, error) {
 	c.once.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), startTime)
 		defer cancel()
-		c.dir, c.err = os.MkdirTemp("", "realtime-gw-pgtest-")
+		sweep(ctx, os.TempDir(), time.Now())
+		c.dir, c.err = os.MkdirTemp("", dirPattern)
 		if c.err != nil {
 			return
 		}
