@@ -49,7 +49,8 @@ type Request struct {
 	Xmin uint64
 	// Hold is how long to wait if nothing follows; 0: the request is not live.
 	Hold time.Duration
-	// Cut ends the holding at once when it is closed. It may be nil.
+	// Cut ends the holding of a live request at once when it is closed. It may
+	// be nil.
 	Cut <-chan struct{}
 }
 
@@ -59,9 +60,9 @@ type Request struct {
 func (m *Merger) Next(ctx context.Context, req Request) (*Answer, error) {
 	r := &run{merger: m, ctx: ctx, req: req, results: make(chan result, Sides)}
 	defer r.release()
-	limit := req.Hold
+	limit, cut := req.Hold, req.Cut
 	if req.Hold == 0 {
-		limit = m.config.CatchUp
+		limit, cut = m.config.CatchUp, nil
 	}
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
@@ -87,7 +88,7 @@ func (m *Merger) Next(ctx context.Context, req Request) (*Answer, error) {
 			r.land(1)
 		case <-timer.C:
 			r.apply(Event{Kind: Expired})
-		case <-req.Cut:
+		case <-cut:
 			r.apply(Event{Kind: Expired})
 		case <-ctx.Done():
 			r.answer.Close()

@@ -268,6 +268,20 @@ func TestCutEndsTheHold(t *testing.T) {
 	})
 }
 
+func TestCutLeavesCatchingUpAlone(t *testing.T) {
+	cut := make(chan struct{})
+	close(cut)
+	side := func() *fake { return newFake(answer{body: "[" + row(1) + "," + end + "]", next: inf()}) }
+	req := Request{From: bothAt(shapes.Progress{Opened: true}, shapes.Progress{Opened: true}), Cut: cut}
+	for range 20 { // the answer and the cut are both there: neither may win by chance
+		askBoth(t, side(), side(), req, func(t *testing.T, got *Answer, err error) {
+			if err != nil || !got.UpToDate {
+				t.Fatalf("got %+v, %v", got, err)
+			}
+		})
+	}
+}
+
 func TestEndings(t *testing.T) {
 	rotated, down := &shapes.Rotated{Handle: "new"}, &shapes.Unavailable{RetryAfter: 3 * time.Second}
 	fresh := bothAt(shapes.Progress{Opened: true}, shapes.Progress{Opened: true})
