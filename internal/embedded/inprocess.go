@@ -111,5 +111,5 @@ var errBodyClosed = errors.New("the response body was closed")
 // Close implements io.Closer.
 func (b *pipeBody) Close() error {
 	b.end()
-	return b.PipeReader.CloseWithError(errBodyClosed)
+	return b.CloseWithError(errBodyClosed)
 }

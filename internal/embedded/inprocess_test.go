@@ -36,7 +36,7 @@ func TestBodyStreams(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp.StatusCode != 200 || resp.ContentLength < 1<<20 {
+	if resp.StatusCode != http.StatusOK || resp.ContentLength < 1<<20 {
 		t.Errorf("%d, %d bytes announced", resp.StatusCode, resp.ContentLength)
 	}
 	if _, err := io.ReadFull(resp.Body, make([]byte, 1000)); err != nil {

@@ -51,7 +51,7 @@ func TestLogReads(t *testing.T) {
 				from = shapes.Offset{Kind: shapes.AtEnd, Tx: all[i].Tx}
 			}
 		case 2: // between two entries
-			from = shapes.LogOffset(uint64(rapid.Uint64Range(1, tx).Draw(t, "tx")), rapid.Uint32Range(0, 12).Draw(t, "op"))
+			from = shapes.LogOffset(rapid.Uint64Range(1, tx).Draw(t, "tx"), rapid.Uint32Range(0, 12).Draw(t, "op"))
 		}
 		var want []shapes.Offset
 		for _, o := range all {

@@ -42,15 +42,6 @@ type recordedResponse struct {
 	Body    string      `json:"body"`
 }
 
-func (r recordedResponse) header(name string) (string, bool) {
-	for _, h := range r.Headers {
-		if strings.EqualFold(h[0], name) {
-			return h[1], true
-		}
-	}
-	return "", false
-}
-
 func loadTranscript(t *testing.T, name string) transcript {
 	t.Helper()
 	data, err := os.ReadFile("../../tests/transcripts/" + name + ".json")

@@ -91,7 +91,7 @@ func tokenLength(s string) int {
 
 func (p *whereParser) condition() (condition, *requestError) {
 	c := condition{at: p.at}
-	if p.token == "" || !(p.token[0] == '"' || identifierByte(p.token[0], true)) {
+	if p.token == "" || p.token[0] != '"' && !identifierByte(p.token[0], true) {
 		return c, p.unexpected()
 	}
 	name, problem := parseIdentifier(p.token)

@@ -107,7 +107,7 @@ func TestAccessLogOfPanic(t *testing.T) {
 	r, log := logged()
 	func() {
 		defer func() {
-			if v := recover(); v != http.ErrAbortHandler { //nolint:errorlint // the very value that was thrown
+			if v := recover(); v != http.ErrAbortHandler { // the very value that was thrown
 				t.Errorf("recovered %v, want the handler's own panic", v)
 			}
 		}()

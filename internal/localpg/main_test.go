@@ -39,7 +39,7 @@ func child(dir string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(s.URL("postgres"))
+	fmt.Fprintln(os.Stdout, s.URL("postgres"))
 	<-ctx.Done()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

@@ -141,7 +141,7 @@ func (s *Server) launch(ctx context.Context, config Config, c cluster, bin binar
 			if taken {
 				return fmt.Errorf("localpg: port %d on 127.0.0.1 is taken: choose another, or 0 for any; the server said:\n%s", s.port, s.proc.said())
 			}
-			return fmt.Errorf("localpg: the server in %s ended while it started (%v); it said:\n%s", c.data, s.proc.err, s.proc.said())
+			return errors.Join(fmt.Errorf("localpg: the server in %s ended while it started; it said:\n%s", c.data, s.proc.said()), s.proc.err)
 		case <-ctx.Done():
 			err := s.proc.stop(ctx, syscall.SIGQUIT)
 			return fmt.Errorf("localpg: gave up waiting for the server in %s: %w", c.data, errors.Join(ctx.Err(), err))

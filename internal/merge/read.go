@@ -2,7 +2,6 @@ package merge
 
 import (
 	"context"
-	"io"
 
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 )
@@ -92,9 +91,6 @@ func (p *openPage) drain(send func(*shapes.Batch) error) error {
 	for {
 		whole, err := piece.Fill(p.messages, pieceBytes)
 		if err != nil {
-			if err == io.EOF {
-				err = io.ErrUnexpectedEOF
-			}
 			return broken(err)
 		}
 		if err := send(&piece); err != nil {

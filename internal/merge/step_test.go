@@ -47,7 +47,6 @@ var (
 
 	whole0     = Event{Kind: Whole, Side: 0, Next: place(2), UpToDate: true, Rows: true}
 	empty0     = Event{Kind: Whole, Side: 0, Next: place(1), UpToDate: true}
-	part0      = Event{Kind: Whole, Side: 0, Next: place(2), Rows: true}
 	whole1     = Event{Kind: Whole, Side: 1, Next: place(2), UpToDate: true, Rows: true}
 	empty1     = Event{Kind: Whole, Side: 1, Next: place(1), UpToDate: true}
 	part1      = Event{Kind: Whole, Side: 1, Next: place(2), Rows: true}

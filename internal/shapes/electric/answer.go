@@ -38,11 +38,11 @@ func meaning(resp *http.Response) error {
 		}
 		return &shapes.Refused{Status: resp.StatusCode, Body: string(body)}
 	case http.StatusUnauthorized:
-		return &shapes.Unavailable{Err: errors.New("Electric says 401: set ELECTRIC_SECRET to the secret that Electric was started with")}
+		return &shapes.Unavailable{Err: errors.New("status 401 from Electric: set ELECTRIC_SECRET to the secret that Electric was started with")}
 	default:
 		return &shapes.Unavailable{
 			RetryAfter: retryAfter(resp.Header.Get("retry-after")),
-			Err:        fmt.Errorf("Electric answered with status %d", resp.StatusCode),
+			Err:        fmt.Errorf("status %d from Electric", resp.StatusCode),
 		}
 	}
 }

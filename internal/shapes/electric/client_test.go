@@ -173,7 +173,7 @@ func TestWhatAnswersMean(t *testing.T) {
 // over; one that has lost the log must.
 func TestOutOfBounds(t *testing.T) {
 	outOfBounds := func(w http.ResponseWriter) {
-		w.WriteHeader(400)
+		w.WriteHeader(http.StatusBadRequest)
 		io.WriteString(w, `{"message":"Invalid request","errors":{"offset":["out of bounds for this shape"]}}`)
 	}
 	for name, c := range map[string]struct {

@@ -140,7 +140,7 @@ func (f *flight) readOn(ctx context.Context, pos shapes.Position, room int) (*sh
 	if err != nil {
 		return nil, pos, false
 	}
-	defer page.Close()
+	defer func() { _ = page.Close() }()
 	var more shapes.Batch
 	whole, err := more.Fill(page.Messages, room)
 	if err != nil || !whole || !more.UpToDate && page.Next == pos {
