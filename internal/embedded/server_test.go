@@ -123,6 +123,28 @@ func TestNewShapeOnLockedTable(t *testing.T) {
 	}
 }
 
+// TestAlterBeforeSnapshot: a table that is altered between the look at the
+// catalog and the snapshot is looked at again, and the reader does not notice.
+func TestAlterBeforeSnapshot(t *testing.T) {
+	b := newBench(t, Config{})
+	b.exec(addRun, "a", "env", []string{"x"})
+	tx, err := b.connect().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `ALTER TABLE "TaskRun" ALTER COLUMN number TYPE bigint`); err != nil {
+		t.Fatal(err)
+	}
+	held := b.hold("snapshot", with(tagFeed("env", "x"), "columns", "id,number"))
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	snap := b.answer(held)
+	if snap.status != 200 || snap.summary(t) != "insert a, snapshot-end" || !strings.Contains(snap.header.Get("electric-schema"), `"number":{"type":"int8"`) {
+		t.Errorf("%d %s %s", snap.status, snap.header.Get("electric-schema"), snap.body)
+	}
+}
+
 // TestOffsetAhead: an offset that is not there yet is waited for, one that does
 // not come is out of bounds.
 func TestOffsetAhead(t *testing.T) {
