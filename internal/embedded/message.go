@@ -74,7 +74,8 @@ func newEncoder(table replication.Table, names, primaryKey []string) *encoder {
 }
 
 // keyPart writes one part of the relation in a key: "/" and "." are doubled,
-// quotes are not escaped (electric.md A.7).
+// quotes are not escaped (sync-service 1.7.12,
+// replication/changes.ex).
 func keyPart(s string) string {
 	return `"` + strings.ReplaceAll(strings.ReplaceAll(s, "/", "//"), ".", "..") + `"`
 }

@@ -19,8 +19,9 @@ type request struct {
 }
 
 // parseRequest reads the parameters of a shape request, in Electric's order:
-// what is wrong in more than one place is told of the first (electric.md A.2,
-// K.2). Of a parameter given twice the last counts; unknown ones are ignored.
+// what is wrong in more than one place is told of the first (sync-service 1.7.12,
+// shapes/api/params.ex). Of a parameter given twice the last counts; unknown ones
+// are ignored.
 func parseRequest(q url.Values) (request, *requestError) {
 	var r request
 	if err := checkModes(q); err != nil {

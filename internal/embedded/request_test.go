@@ -8,7 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestIdentity says which requests read the same shape, by electric.md A.8.
+// TestIdentity says which requests read the same shape, as Electric
+// says it (sync-service 1.7.12, shapes/shape.ex).
 func TestIdentity(t *testing.T) {
 	base := url.Values{
 		"table": {`public."TaskRun"`}, "offset": {"-1"}, "columns": {`id,"runTags"`},
