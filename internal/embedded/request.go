@@ -88,7 +88,10 @@ func (r *request) position(q url.Values) *requestError {
 		return &requestError{"offset", "has invalid format"}
 	}
 	r.handle = last(q, "handle")
-	r.cursor, _ = strconv.ParseInt(last(q, "cursor"), 10, 64)
+	// A cursor is a number of seconds; what cannot be one counts as none.
+	if c, err := strconv.ParseInt(last(q, "cursor"), 10, 64); err == nil && c < 1<<53 {
+		r.cursor = c
+	}
 	switch r.offset.Kind {
 	case shapes.BeforeAll:
 		if r.live {

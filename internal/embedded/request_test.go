@@ -52,6 +52,15 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
+func TestCursorOfARequest(t *testing.T) {
+	base := url.Values{"table": {`"TaskRun"`}, "offset": {"0_0"}, "handle": {"h"}, "live": {"true"}}
+	for text, want := range map[string]int64{"": 0, "66952596": 66952596, "x": 0, "9223372036854775807": 0, "99999999999999999999": 0} {
+		if r, err := parseRequest(with(base, "cursor", text)); err != nil || r.cursor != want {
+			t.Errorf("%q: %d, %v", text, r.cursor, err)
+		}
+	}
+}
+
 // TestIdentityIsInjective: no choice of values makes two definitions look alike.
 func TestIdentityIsInjective(t *testing.T) {
 	draw := func(t *rapid.T, label string) (definition, []string) {
