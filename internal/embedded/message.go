@@ -152,15 +152,15 @@ func (e *encoder) messages(dst []logMessage, c replication.Change, before, after
 		return dst
 	}
 	changed := func(i int) bool { return before[i] != after[i] }
-	any, key := false, false
+	differs, key := false, false
 	for i := range after {
 		if changed(i) {
-			any = true
+			differs = true
 			key = key || e.isPK[i]
 		}
 	}
 	switch {
-	case !any:
+	case !differs:
 		return dst
 	case key:
 		return append(dst,
