@@ -90,7 +90,7 @@ func loadTable(ctx context.Context, q rowQuerier, t replication.Table) (*tableSc
 		JOIN pg_type t ON t.oid = a.atttypid
 		LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
 		LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
-		WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')
+		WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r'
 		ORDER BY a.attnum`, t.Schema, t.Name)
 	if err != nil {
 		return nil, fmt.Errorf("read the layout of %q.%q: %w", t.Schema, t.Name, err)

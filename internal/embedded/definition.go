@@ -74,7 +74,8 @@ type requestError struct {
 func (e *requestError) Error() string { return e.field + ": " + e.message }
 
 // parseTable reads a table parameter: name or schema.name, each part plain or
-// in double quotes (electric.md F.2 describes Electric's rules, kept here).
+// in double quotes (the rules and the words are those of sync-service
+// 1.7.12, postgres/identifiers.ex).
 func parseTable(s string) (replication.Table, *requestError) {
 	if s == "" {
 		return replication.Table{}, &requestError{"table", "can't be blank"}

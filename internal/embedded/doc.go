@@ -8,9 +8,9 @@
 // GET and HEAD of /v1/shape and /v1/health, and OPTIONS. A shape is a selection
 // of one table's columns and rows:
 //
-//	table     one of Config.Tables
+//	table     one of Config.Tables; ordinary tables, not partitioned ones
 //	columns   names, which must include the primary key; none means all
-//	where     conditions joined by AND, values by params[n] alone:
+//	where     conditions joined by AND, values by params[n] alone; none means all rows:
 //	            "column" = $n               on text
 //	            "column" @> ARRAY[$n,...]   on text[]
 //	            "column" > $n               on timestamp and the integers

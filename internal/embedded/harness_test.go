@@ -74,7 +74,7 @@ func newBench(t testing.TB, cfg Config) *bench {
 // until waits for a condition that a hook announces.
 func (b *bench) until(what string, ok func() bool) {
 	b.t.Helper()
-	late := time.AfterFunc(patience, b.cond.Broadcast)
+	late := time.AfterFunc(patience+time.Second, b.cond.Broadcast)
 	defer late.Stop()
 	deadline := time.Now().Add(patience)
 	b.mu.Lock()

@@ -6,10 +6,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
-
-	"github.com/realtime-gw/realtime-gw/internal/replication"
-	"github.com/realtime-gw/realtime-gw/internal/shapes"
 )
 
 // serverHeader is the electric-server header: this server's name, and the
@@ -220,30 +216,4 @@ func send(w http.ResponseWriter, r *http.Request, status int, body string) {
 	if r.Method != http.MethodHead {
 		_, _ = w.Write([]byte(body))
 	}
-}
-
-// nextCursor is the electric-cursor of a live answer: the end of the current
-// window of long polls, in seconds since Electric's epoch, or anything beyond
-// the client's when that is not further on (electric.md A.10).
-func nextCursor(now time.Time, window time.Duration, previous int64, jitter func(n int64) int64) int64 {
-	epoch := time.Date(2024, 10, 9, 0, 0, 0, 0, time.UTC)
-	step := int64(window / time.Second)
-	if step < 1 {
-		return 0
-	}
-	c := int64(now.Sub(epoch) / time.Second)
-	if now.Sub(epoch)%time.Second > 0 {
-		c++
-	}
-	c = (c + step - 1) / step * step
-	if c <= previous {
-		return previous + 1 + jitter(3600)
-	}
-	return c
-}
-
-func (s *Server) lastSeen() replication.LSN { return replication.LSN(s.seen.Load()) }
-
-func etag(handle string, from, to shapes.Offset, clock string) string {
-	return `"` + handle + ":" + from.String() + ":" + to.String() + clock + `"`
 }

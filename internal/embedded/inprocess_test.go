@@ -8,12 +8,13 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestHeldRequestEndsWithItsContext: nothing is left of a request whose client
 // has gone (goleak looks at the end of the program), and Close does not wait.
 func TestHeldRequestEndsWithItsContext(t *testing.T) {
-	b := newBench(t, Config{})
+	b := newBench(t, Config{LongPoll: time.Hour})
 	snap := b.get(tagFeed("env", "x"))
 	ctx, cancel := context.WithCancel(t.Context())
 	r := b.request(ctx, with(tagFeed("env", "x"), "handle", snap.handle(), "offset", "0_inf", "live", "true"))

@@ -74,7 +74,8 @@ func newEncoder(table replication.Table, names, primaryKey []string) *encoder {
 }
 
 // keyPart writes one part of the relation in a key: "/" and "." are doubled,
-// quotes are not escaped (electric.md A.7).
+// quotes are not escaped (sync-service 1.7.12,
+// replication/changes.ex).
 func keyPart(s string) string {
 	return `"` + strings.ReplaceAll(strings.ReplaceAll(s, "/", "//"), ".", "..") + `"`
 }
@@ -151,15 +152,15 @@ func (e *encoder) messages(dst []logMessage, c replication.Change, before, after
 		return dst
 	}
 	changed := func(i int) bool { return before[i] != after[i] }
-	any, key := false, false
+	differs, key := false, false
 	for i := range after {
 		if changed(i) {
-			any = true
+			differs = true
 			key = key || e.isPK[i]
 		}
 	}
 	switch {
-	case !any:
+	case !differs:
 		return dst
 	case key:
 		return append(dst,

@@ -41,7 +41,7 @@ func (sh *shape) read(offset shapes.Offset) reading {
 		if offset.Kind == shapes.At {
 			n = int(offset.Op) + 1
 		}
-		if n < sh.spool.count() {
+		if n < sh.chunks {
 			r.standing, r.chunk, r.end = hasChunk, n, shapes.SnapshotChunk(uint32(n))
 			return r
 		}

@@ -19,8 +19,9 @@ type request struct {
 }
 
 // parseRequest reads the parameters of a shape request, in Electric's order:
-// what is wrong in more than one place is told of the first (electric.md A.2,
-// K.2). Of a parameter given twice the last counts; unknown ones are ignored.
+// what is wrong in more than one place is told of the first (sync-service 1.7.12,
+// shapes/api/params.ex). Of a parameter given twice the last counts; unknown ones
+// are ignored.
 func parseRequest(q url.Values) (request, *requestError) {
 	var r request
 	if err := checkModes(q); err != nil {
@@ -87,7 +88,10 @@ func (r *request) position(q url.Values) *requestError {
 		return &requestError{"offset", "has invalid format"}
 	}
 	r.handle = last(q, "handle")
-	r.cursor, _ = strconv.ParseInt(last(q, "cursor"), 10, 64)
+	// A cursor is a number of seconds; what cannot be one counts as none.
+	if c, err := strconv.ParseInt(last(q, "cursor"), 10, 64); err == nil && c < 1<<53 {
+		r.cursor = c
+	}
 	switch r.offset.Kind {
 	case shapes.BeforeAll:
 		if r.live {

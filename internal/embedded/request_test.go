@@ -8,7 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestIdentity says which requests read the same shape, by electric.md A.8.
+// TestIdentity says which requests read the same shape, as Electric
+// says it (sync-service 1.7.12, shapes/shape.ex).
 func TestIdentity(t *testing.T) {
 	base := url.Values{
 		"table": {`public."TaskRun"`}, "offset": {"-1"}, "columns": {`id,"runTags"`},
@@ -47,6 +48,15 @@ func TestIdentity(t *testing.T) {
 	} {
 		if identity(q) == identity(base) {
 			t.Errorf("another %s makes the same shape", name)
+		}
+	}
+}
+
+func TestCursorOfARequest(t *testing.T) {
+	base := url.Values{"table": {`"TaskRun"`}, "offset": {"0_0"}, "handle": {"h"}, "live": {"true"}}
+	for text, want := range map[string]int64{"": 0, "66952596": 66952596, "x": 0, "9223372036854775807": 0, "99999999999999999999": 0} {
+		if r, err := parseRequest(with(base, "cursor", text)); err != nil || r.cursor != want {
+			t.Errorf("%q: %d, %v", text, r.cursor, err)
 		}
 	}
 }

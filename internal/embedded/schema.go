@@ -4,7 +4,8 @@ import (
 	"encoding/json"
 )
 
-// schemaEntry is one column of the electric-schema header (electric.md A.7).
+// schemaEntry is one column of the electric-schema header (sync-service
+// 1.7.12, schema.ex).
 type schemaEntry struct {
 	Type      string `json:"type"`
 	Dims      int    `json:"dims,omitempty"`

@@ -164,3 +164,6 @@ func (s *Server) begin() bool {
 	s.work.Add(1)
 	return true
 }
+
+// lastSeen is the newest commit whose changes are in all logs.
+func (s *Server) lastSeen() replication.LSN { return replication.LSN(s.seen.Load()) }

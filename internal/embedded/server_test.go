@@ -123,10 +123,32 @@ func TestNewShapeOnLockedTable(t *testing.T) {
 	}
 }
 
+// TestAlterBeforeSnapshot: a table that is altered between the look at the
+// catalog and the snapshot is looked at again, and the reader does not notice.
+func TestAlterBeforeSnapshot(t *testing.T) {
+	b := newBench(t, Config{})
+	b.exec(addRun, "a", "env", []string{"x"})
+	tx, err := b.connect().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `ALTER TABLE "TaskRun" ALTER COLUMN number TYPE bigint`); err != nil {
+		t.Fatal(err)
+	}
+	held := b.hold("snapshot", with(tagFeed("env", "x"), "columns", "id,number"))
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	snap := b.answer(held)
+	if snap.status != 200 || snap.summary(t) != "insert a, snapshot-end" || !strings.Contains(snap.header.Get("electric-schema"), `"number":{"type":"int8"`) {
+		t.Errorf("%d %s %s", snap.status, snap.header.Get("electric-schema"), snap.body)
+	}
+}
+
 // TestOffsetAhead: an offset that is not there yet is waited for, one that does
 // not come is out of bounds.
 func TestOffsetAhead(t *testing.T) {
-	b := newBench(t, Config{LongPoll: 2 * time.Second})
+	b := newBench(t, Config{LongPoll: 4 * time.Second})
 	snap := b.get(tagFeed("env", "x"))
 	q := with(tagFeed("env", "x"), "handle", snap.handle())
 	held := b.hold("ahead", with(q, "offset", "1_0"))
@@ -134,8 +156,32 @@ func TestOffsetAhead(t *testing.T) {
 	if got := b.answer(held); got.status != 200 || got.summary(t) != "insert a, up-to-date" {
 		t.Errorf("%d %s", got.status, got.body)
 	}
+	asked := time.Now()
 	if got := b.get(with(q, "offset", "999999999999999_0")); got.status != 400 || !strings.Contains(got.body, `"offset":["out of bounds for this shape"]`) {
 		t.Errorf("%d %s", got.status, got.body)
+	}
+	if d := time.Since(asked); d < 2*time.Second || d > 4*time.Second {
+		t.Errorf("held for %s, want half of a long poll of 4 s", d)
+	}
+}
+
+// TestAlterRotatesAllShapes: the first write after ALTER TABLE ends every shape
+// that selects the altered column, whichever row is written, and no other.
+func TestAlterRotatesAllShapes(t *testing.T) {
+	b := newBench(t, Config{})
+	altered, other := with(tagFeed("env", "x"), "columns", "id,number"), tagFeed("env", "x")
+	one, two := b.get(altered), b.get(other)
+	held := b.hold("held", with(altered, "handle", one.handle(), "offset", "0_inf", "live", "true"))
+	b.write(`ALTER TABLE "TaskRun" ALTER COLUMN number TYPE bigint`)
+	b.exec(addRun, "a", "elsewhere", []string{"y"})
+	if got := b.answer(held); got.status != 409 || got.handle() != "" {
+		t.Errorf("held: %d %s", got.status, got.body)
+	}
+	if got := b.get(with(other, "handle", two.handle(), "offset", "0_inf")); got.status != 200 {
+		t.Errorf("other columns: %d %s", got.status, got.body)
+	}
+	if got := b.get(altered); !strings.Contains(got.header.Get("electric-schema"), `"int8"`) {
+		t.Errorf("after: %d %s", got.status, got.header.Get("electric-schema"))
 	}
 }
 

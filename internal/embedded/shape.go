@@ -33,6 +33,7 @@ type shape struct {
 	layout   *layout              // of the relation last seen
 	log      shapeLog
 	spool    *spool
+	chunks   int    // of the snapshot, readable
 	writing  bool   // the snapshot is being written to spool
 	complete bool   // the snapshot is whole
 	stop     func() // ends the writing of the snapshot
@@ -144,6 +145,7 @@ func (sh *shape) addChunk(last bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.spool.cut()
+	sh.chunks++
 	sh.complete = last
 	sh.broadcast()
 }

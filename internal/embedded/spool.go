@@ -77,12 +77,6 @@ func (s *spool) cut() {
 	s.chunks = append(s.chunks, span{from: from, size: s.size - from})
 }
 
-func (s *spool) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.chunks)
-}
-
 // open returns a reader of chunk n and its length. It must be released. ok is
 // false when the spool was discarded.
 func (s *spool) open(n int) (r io.Reader, size int64, ok bool) {

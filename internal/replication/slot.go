@@ -79,7 +79,7 @@ func (c *control) check(ctx context.Context, tables []Table) error {
 	for _, t := range tables {
 		var identity string
 		err := c.conn.QueryRow(ctx, `SELECT c.relreplident::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-			WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')`, t.Schema, t.Name).Scan(&identity)
+			WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r'`, t.Schema, t.Name).Scan(&identity)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 			return fmt.Errorf("table %q.%q does not exist: create it, or run `realtime-gw migrate`", t.Schema, t.Name)

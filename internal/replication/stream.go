@@ -232,7 +232,7 @@ func (s *Stream) take(data []byte, d *decoder, c Consumer) (asked bool, err erro
 		if err != nil {
 			return false, fmt.Errorf("%w: %w", errFinal, err)
 		}
-		if tx != nil && tx.EndLSN > s.processed {
+		if tx != nil {
 			c.Transaction(*tx)
 		}
 		if end != 0 {

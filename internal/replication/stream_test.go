@@ -48,7 +48,7 @@ func (r *recorder) Following(on bool)          { r.change(func() { r.following =
 
 func (r *recorder) until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	late := time.AfterFunc(patience, r.cond.Broadcast)
+	late := time.AfterFunc(patience+time.Second, r.cond.Broadcast)
 	defer late.Stop()
 	deadline := time.Now().Add(patience)
 	r.mu.Lock()
