@@ -7,8 +7,9 @@ import "bytes"
 type span struct{ from, to, value int }
 
 // members calls visit for every member of the object that b, already framed,
-// is. Nested values are stepped over, not looked into.
-func members(b []byte, visit func(key, value []byte, at span) error) error {
+// is. Nested values are stepped over, not looked into; nested are those, in
+// order, whose ends are known already.
+func members(b []byte, nested []extent, visit func(key, value []byte, at span) error) error {
 	i := skipSpace(b, 1)
 	if i < len(b) && b[i] == '}' {
 		return nil
@@ -25,7 +26,12 @@ func members(b []byte, visit func(key, value []byte, at span) error) error {
 			return malformed("no colon after the name of a member")
 		}
 		value := skipSpace(b, i+1)
-		end := skipValue(b, value)
+		end := value
+		if len(nested) > 0 && nested[0].from == value {
+			end, nested = nested[0].to, nested[1:]
+		} else {
+			end = skipValue(b, value)
+		}
 		if end == value {
 			return malformed("a member of an object has no value")
 		}

@@ -144,7 +144,7 @@ func (s *Scanner) message() (Message, error) {
 		if done {
 			raw := s.buf[s.start:s.pos]
 			s.start = s.pos
-			return parseMessage(raw)
+			return parseMessage(raw, f.nested[:f.met])
 		}
 		if err := s.fill(); err != nil {
 			if err == io.EOF {
@@ -192,7 +192,15 @@ type framer struct {
 	depth  int
 	kinds  uint64 // one bit a level, the innermost lowest: 1 is an object
 	quoted int    // where the string that we are in began, plus one; 0 outside strings
+
+	// The first objects and arrays right inside the object, so that nobody has to
+	// look for their ends again. A message has two or three.
+	nested [4]extent
+	met    int
 }
+
+// extent says where a value is.
+type extent struct{ from, to int }
 
 // feed looks at b from i on; earlier bytes are the object's beginning, seen
 // before. It gives the index it got to, and whether the object ends there.
@@ -218,6 +226,10 @@ func (f *framer) feed(b []byte, i int) (int, bool, error) {
 			if f.depth == 64 {
 				return i, false, malformed("a message is nested deeper than 64 levels")
 			}
+			if f.depth == 1 && f.met < len(f.nested) {
+				f.nested[f.met].from = i - 1
+				f.met++
+			}
 			f.depth++
 			f.kinds <<= 1
 			if c == '{' {
@@ -229,8 +241,13 @@ func (f *framer) feed(b []byte, i int) (int, bool, error) {
 			}
 			f.depth--
 			f.kinds >>= 1
-			if f.depth == 0 {
+			switch f.depth {
+			case 0:
 				return i, true, nil
+			case 1:
+				if last := &f.nested[f.met-1]; last.to == 0 {
+					last.to = i
+				}
 			}
 		}
 	}

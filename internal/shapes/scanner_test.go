@@ -50,7 +50,11 @@ func drawMessage(t *rapid.T) (raw string, last bool) {
 		headers = append(headers, [2]string{"last", "true"})
 	}
 	value, _ := json.Marshal(map[string]any{"a": drawValue.Draw(t, "a"), "headers": drawValue.Draw(t, "b")})
-	return object(t, [][2]string{{"key", `"k"`}, {"value", string(value)}, {"headers", object(t, headers)}}), last
+	fields := [][2]string{{"key", `"k"`}, {"value", string(value)}, {"headers", object(t, headers)}}
+	for i := range rapid.IntRange(0, 6).Draw(t, "more") { // nested values beyond those that a message has
+		fields = append(fields, [2]string{fmt.Sprint("more", i), `{"headers":{"last":true},"a":[[]]}`})
+	}
+	return object(t, fields), last
 }
 
 func object(t *rapid.T, fields [][2]string) string {
