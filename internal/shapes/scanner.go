@@ -1,7 +1,6 @@
 package shapes
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 )
@@ -191,7 +190,7 @@ func (s *Scanner) fill() error {
 type framer struct {
 	depth  int
 	kinds  uint64 // one bit a level, the innermost lowest: 1 is an object
-	quoted int    // where the string that we are in began, plus one; 0 outside strings
+	quoted bool   // we are in a string
 
 	// The first objects and arrays right inside the object, so that nobody has to
 	// look for their ends again. A message has two or three.
@@ -206,22 +205,19 @@ type extent struct{ from, to int }
 // before. It gives the index it got to, and whether the object ends there.
 func (f *framer) feed(b []byte, i int) (int, bool, error) {
 	for i < len(b) {
-		if f.quoted > 0 {
-			n := bytes.IndexByte(b[i:], '"')
-			if n < 0 {
-				return len(b), false, nil
+		if f.quoted {
+			var ended bool
+			if i, ended = stringEnd(b, i); !ended {
+				return i, false, nil
 			}
-			i += n + 1
-			if !escaped(b[f.quoted : i-1]) {
-				f.quoted = 0
-			}
+			f.quoted = false
 			continue
 		}
 		c := b[i]
 		i++
 		switch c {
 		case '"':
-			f.quoted = i
+			f.quoted = true
 		case '{', '[':
 			if f.depth == 64 {
 				return i, false, malformed("a message is nested deeper than 64 levels")
@@ -252,16 +248,6 @@ func (f *framer) feed(b []byte, i int) (int, bool, error) {
 		}
 	}
 	return i, false, nil
-}
-
-// escaped says whether what follows b inside a string is escaped: whether b
-// ends in an odd number of backslashes.
-func escaped(b []byte) bool {
-	n := 0
-	for n < len(b) && b[len(b)-1-n] == '\\' {
-		n++
-	}
-	return n%2 == 1
 }
 
 func malformed(format string, args ...any) error {

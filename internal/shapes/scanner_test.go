@@ -126,6 +126,24 @@ func isTypeError(err error) bool {
 	return errors.As(err, &typeError)
 }
 
+// The first quote or backslash is found at every distance, whatever other bytes
+// stand around it.
+func TestSpecial(t *testing.T) {
+	one := rapid.SampledFrom([]byte{'"', '\\', 'a', 0, '"' - 1, '"' + 1, '\\' - 1, '\\' + 1, '"' | 0x80, '\\' | 0x80, 0x7f, 0x80, 0xff})
+	rapid.Check(t, func(t *rapid.T) {
+		b := bytes.Repeat([]byte{rapid.SampledFrom([]byte{'a', 0, 0x80, 0xff}).Draw(t, "before")}, rapid.IntRange(0, 20).Draw(t, "n"))
+		b = append(b, rapid.SliceOf(one).Draw(t, "b")...)
+		i := rapid.IntRange(0, len(b)).Draw(t, "i")
+		want := i
+		for want < len(b) && b[want] != '"' && b[want] != '\\' {
+			want++
+		}
+		if got := special(b, i); got != want {
+			t.Fatalf("in %q from %d on: got %d, want %d", b, i, got, want)
+		}
+	})
+}
+
 func TestControlMessages(t *testing.T) {
 	body := `[{"headers":{"control":"snapshot-end","xmin":"746","xmax":"747","xip_list":["746"]}},
 	 {"key":"k","value":{},"headers":{"operation":"insert","relation":["public","TaskRun"]}},
