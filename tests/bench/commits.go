@@ -83,6 +83,9 @@ func follow(ctx context.Context, r *reader, samples []sample, from, who, want in
 			return err
 		}
 		marks(body.Bytes(), func(number int) {
+			if number < from || number >= from+len(samples) {
+				return // a row may come twice, and so one of an earlier block
+			}
 			// Readers of different shapes hear of different commits.
 			if h := &samples[number-from].heard[who]; h.whole.IsZero() {
 				*h = heard{a.first, a.whole}

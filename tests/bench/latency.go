@@ -82,7 +82,9 @@ var beginnings = []struct {
 
 func (l *latencies) report(out io.Writer) {
 	fmt.Fprintf(out, "## Added latency\n\nOne subscriber of a tag feed over both tables, HTTP long poll on a kept connection; commits of one row, "+
-		"5 to 30 ms apart, in the two tables in turn; %d rounds. Direct: a client with a poll for each of the two shapes. Milliseconds.\n\n", len(l.together))
+		"5 to 30 ms apart, in the two tables in turn; %d rounds. Direct: a client with a poll for each of the two shapes. "+
+		"Both at once, the upstream wakes the client's poll and the gateway's together, and they compete for the same cores: "+
+		"it is each alone that tells what a subscriber feels. Milliseconds.\n\n", len(l.together))
 	rows := [][]string{{"subscribed", "from", "to", "direct median", "direct p99", "gateway median", "gateway p99", "ratio of medians", "commits"}}
 	for _, kind := range []struct {
 		name            string

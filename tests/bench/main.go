@@ -7,7 +7,7 @@
 // It builds the program, starts a private Postgres without syncing to disk,
 // `realtime-gw shapes` as the upstream and `realtime-gw serve` in front of it,
 // each in a process of its own, and is the client of both. All of them end with
-// it, however it ends. It takes about two minutes, and needs Linux for the
+// it, however it ends. It takes about a minute and a half, and needs Linux for the
 // figures of processes; elsewhere these are zero.
 //
 // Everything that is compared is measured in one run and in turns, because a
@@ -45,8 +45,8 @@ func main() {
 	flag.StringVar(&p.perf, "perf", "", "afterwards record the gateway's CPU time to this file while snapshots are read")
 	flag.IntVar(&p.rows, "rows", 50_000, "rows of the large feed in each table; 0 leaves the snapshots out")
 	flag.IntVar(&p.rounds, "rounds", 9, "how often the large feed is read in each way")
-	flag.IntVar(&p.blocks, "blocks", 5, "rounds of commits; 0 leaves the latency out")
-	flag.IntVar(&p.commits, "commits", 200, "commits that are measured in a round: with both subscribers, and with each alone")
+	flag.IntVar(&p.blocks, "blocks", 20, "rounds of commits; 0 leaves the latency out")
+	flag.IntVar(&p.commits, "commits", 50, "commits that are measured in a round: with both subscribers, and with each alone")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once

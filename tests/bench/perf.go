@@ -9,7 +9,7 @@ import (
 )
 
 // record has perf watch a child while work runs. What it writes is read with
-// `perf report -i FILE`.
+// `perf report -i FILE`. It ends with the child, if the bench is killed.
 func record(ctx context.Context, file string, c *child, work func() error) error {
 	perf := exec.CommandContext(ctx, "perf", "record", "-q", "-e", "cpu-clock", "-F", "997", "-g", "-o", file, "-p", strconv.Itoa(c.pid))
 	perf.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

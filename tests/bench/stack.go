@@ -46,6 +46,11 @@ func start(ctx context.Context, p plan) (_ *stack, err error) {
 	if st.dir, err = os.MkdirTemp("", "realtime-gw-bench-*"); err != nil {
 		return nil, err
 	}
+	// Postgres, which may be another user, passes through: everything is then in
+	// this one directory, and a bench that was killed leaves nothing elsewhere.
+	if err := os.Chmod(st.dir, 0o711); err != nil {
+		return nil, err
+	}
 	if program == "" {
 		program = filepath.Join(st.dir, "realtime-gw")
 		build := exec.CommandContext(ctx, "go", "build", "-o", program, "github.com/realtime-gw/realtime-gw/cmd/realtime-gw")
@@ -112,7 +117,7 @@ func (st *stack) stop() error {
 		errs = append(errs, st.postgres.Stop(ctx))
 	}
 	if st.dir != "" {
-		// The cluster may lie elsewhere, where its user can reach it.
+		// The cluster lies elsewhere if its user cannot reach the directory.
 		errs = append(errs, localpg.Remove(ctx, st.postgresDir()), os.RemoveAll(st.dir))
 	}
 	return errors.Join(errs...)
