@@ -42,11 +42,12 @@ func (m Message) AppendTo(dst []byte) []byte {
 	return append(dst, m.Raw[m.cutTo:]...)
 }
 
-// parseMessage reads the headers of a framed object.
-func parseMessage(raw []byte) (Message, error) {
+// parseMessage reads the headers of a framed object. The framer knows where the
+// first nested values are.
+func parseMessage(raw []byte, nested []extent) (Message, error) {
 	m := Message{Raw: raw}
 	headers, base := []byte(nil), 0
-	err := members(raw, func(key, value []byte, at span) error {
+	err := members(raw, nested, func(key, value []byte, at span) error {
 		if nameIs(key, "headers") {
 			headers, base = value, at.value
 		}
@@ -59,7 +60,7 @@ func parseMessage(raw []byte) (Message, error) {
 		return m, malformed("a message has no headers object")
 	}
 	var h headerScan
-	if err := members(headers, h.member); err != nil {
+	if err := members(headers, nil, h.member); err != nil {
 		return m, err
 	}
 	if h.lastTo > 0 {

@@ -1,7 +1,6 @@
 package shapes
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 )
@@ -144,7 +143,7 @@ func (s *Scanner) message() (Message, error) {
 		if done {
 			raw := s.buf[s.start:s.pos]
 			s.start = s.pos
-			return parseMessage(raw)
+			return parseMessage(raw, f.nested[:f.met])
 		}
 		if err := s.fill(); err != nil {
 			if err == io.EOF {
@@ -191,32 +190,41 @@ func (s *Scanner) fill() error {
 type framer struct {
 	depth  int
 	kinds  uint64 // one bit a level, the innermost lowest: 1 is an object
-	quoted int    // where the string that we are in began, plus one; 0 outside strings
+	quoted bool   // we are in a string
+
+	// The first objects and arrays right inside the object, so that nobody has to
+	// look for their ends again. A message has two or three.
+	nested [4]extent
+	met    int
 }
+
+// extent says where a value is.
+type extent struct{ from, to int }
 
 // feed looks at b from i on; earlier bytes are the object's beginning, seen
 // before. It gives the index it got to, and whether the object ends there.
 func (f *framer) feed(b []byte, i int) (int, bool, error) {
 	for i < len(b) {
-		if f.quoted > 0 {
-			n := bytes.IndexByte(b[i:], '"')
-			if n < 0 {
-				return len(b), false, nil
+		if f.quoted {
+			var ended bool
+			if i, ended = stringEnd(b, i); !ended {
+				return i, false, nil
 			}
-			i += n + 1
-			if !escaped(b[f.quoted : i-1]) {
-				f.quoted = 0
-			}
+			f.quoted = false
 			continue
 		}
 		c := b[i]
 		i++
 		switch c {
 		case '"':
-			f.quoted = i
+			f.quoted = true
 		case '{', '[':
 			if f.depth == 64 {
 				return i, false, malformed("a message is nested deeper than 64 levels")
+			}
+			if f.depth == 1 && f.met < len(f.nested) {
+				f.nested[f.met].from = i - 1
+				f.met++
 			}
 			f.depth++
 			f.kinds <<= 1
@@ -229,22 +237,17 @@ func (f *framer) feed(b []byte, i int) (int, bool, error) {
 			}
 			f.depth--
 			f.kinds >>= 1
-			if f.depth == 0 {
+			switch f.depth {
+			case 0:
 				return i, true, nil
+			case 1:
+				if last := &f.nested[f.met-1]; last.to == 0 {
+					last.to = i
+				}
 			}
 		}
 	}
 	return i, false, nil
-}
-
-// escaped says whether what follows b inside a string is escaped: whether b
-// ends in an odd number of backslashes.
-func escaped(b []byte) bool {
-	n := 0
-	for n < len(b) && b[len(b)-1-n] == '\\' {
-		n++
-	}
-	return n%2 == 1
 }
 
 func malformed(format string, args ...any) error {

@@ -50,7 +50,11 @@ func drawMessage(t *rapid.T) (raw string, last bool) {
 		headers = append(headers, [2]string{"last", "true"})
 	}
 	value, _ := json.Marshal(map[string]any{"a": drawValue.Draw(t, "a"), "headers": drawValue.Draw(t, "b")})
-	return object(t, [][2]string{{"key", `"k"`}, {"value", string(value)}, {"headers", object(t, headers)}}), last
+	fields := [][2]string{{"key", `"k"`}, {"value", string(value)}, {"headers", object(t, headers)}}
+	for i := range rapid.IntRange(0, 6).Draw(t, "more") { // nested values beyond those that a message has
+		fields = append(fields, [2]string{fmt.Sprint("more", i), `{"headers":{"last":true},"a":[[]]}`})
+	}
+	return object(t, fields), last
 }
 
 func object(t *rapid.T, fields [][2]string) string {
@@ -120,6 +124,24 @@ func TestScannerAgainstJSON(t *testing.T) {
 func isTypeError(err error) bool {
 	var typeError *json.UnmarshalTypeError
 	return errors.As(err, &typeError)
+}
+
+// The first quote or backslash is found at every distance, whatever other bytes
+// stand around it.
+func TestSpecial(t *testing.T) {
+	one := rapid.SampledFrom([]byte{'"', '\\', 'a', 0, '"' - 1, '"' + 1, '\\' - 1, '\\' + 1, '"' | 0x80, '\\' | 0x80, 0x7f, 0x80, 0xff})
+	rapid.Check(t, func(t *rapid.T) {
+		b := bytes.Repeat([]byte{rapid.SampledFrom([]byte{'a', 0, 0x80, 0xff}).Draw(t, "before")}, rapid.IntRange(0, 20).Draw(t, "n"))
+		b = append(b, rapid.SliceOf(one).Draw(t, "b")...)
+		i := rapid.IntRange(0, len(b)).Draw(t, "i")
+		want := i
+		for want < len(b) && b[want] != '"' && b[want] != '\\' {
+			want++
+		}
+		if got := special(b, i); got != want {
+			t.Fatalf("in %q from %d on: got %d, want %d", b, i, got, want)
+		}
+	})
 }
 
 func TestControlMessages(t *testing.T) {
