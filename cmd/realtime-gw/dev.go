@@ -40,6 +40,11 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 		return fmt.Errorf("REALTIME_GW_ADDR: %w", err)
 	}
 	defer listener.Close()
+	unlock, err := lockState(c.Dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if err := c.prepare(ctx); err != nil {
 		return err
 	}
@@ -106,11 +111,8 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 	return a.serve(ctx, listener)
 }
 
-// prepare makes the directory, and an empty one if that is wanted.
+// prepare empties the directory if that is wanted. Its lock is held.
 func (c *devCommand) prepare(ctx context.Context) error {
-	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
-		return err
-	}
 	if err := os.Remove(devStatePath(c.Dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err // what it says is no longer true
 	}

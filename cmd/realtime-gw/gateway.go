@@ -108,6 +108,8 @@ func serveHTTP(ctx context.Context, listener net.Listener, server *http.Server, 
 	return nil
 }
 
+var errNoDatabase = errors.New("DATABASE_URL is not set: give the postgres:// URL of the platform's database")
+
 // openPool connects to a database, so that a wrong URL is noticed at once.
 func openPool(ctx context.Context, name, url string) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)

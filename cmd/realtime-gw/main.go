@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -20,7 +21,7 @@ import (
 
 // cli is the command line. Settings also come from the environment; a flag wins.
 type cli struct {
-	LogLevel string `help:"What to log: debug, info, warn or error. dev logs warn by default, the others info." env:"REALTIME_GW_LOG_LEVEL" enum:",debug,info,warn,error" default:""`
+	LogLevel string `help:"What to log: debug, info, warn or error. dev logs warn by default, the others info." env:"REALTIME_GW_LOG_LEVEL"`
 
 	Dev     devCommand     `cmd:"" help:"Start everything on this machine: Postgres, tables, upstream, gateway and a simulated workload."`
 	Serve   serveCommand   `cmd:"" help:"Serve in production, configured by the environment."`
@@ -28,6 +29,9 @@ type cli struct {
 	Migrate migrateCommand `cmd:"" help:"Create or mend the platform's tables in a database that does not have them."`
 	Token   tokenCommand   `cmd:"" help:"Sign a public access token for an environment."`
 }
+
+// levels are the words for what to log; none means the command's own.
+var levels = [...]string{"", "debug", "info", "warn", "error"}
 
 // program is what every command runs in.
 type program struct {
@@ -39,7 +43,7 @@ type program struct {
 func (p *program) logger(fallback zerolog.Level) zerolog.Logger {
 	level := fallback
 	if p.level != "" {
-		level, _ = zerolog.ParseLevel(p.level) // kong knows the words
+		level, _ = zerolog.ParseLevel(p.level) // main has looked at it
 	}
 	return zerolog.New(os.Stderr).Level(level).With().Timestamp().Logger()
 }
@@ -48,6 +52,9 @@ func main() {
 	var line cli
 	parsed := kong.Parse(&line, kong.Name("realtime-gw"), kong.UsageOnError(),
 		kong.Description("Two run tables, one realtime feed: a gateway in front of Electric."))
+	if !slices.Contains(levels[:], line.LogLevel) {
+		parsed.Fatalf("REALTIME_GW_LOG_LEVEL is %q: give debug, info, warn or error", line.LogLevel)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the program at once.
 	context.AfterFunc(ctx, stop)

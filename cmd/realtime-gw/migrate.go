@@ -8,11 +8,14 @@ import (
 )
 
 type migrateCommand struct {
-	DatabaseURL string `help:"The database." env:"DATABASE_URL" required:""`
+	DatabaseURL string `help:"The database. Required." env:"DATABASE_URL"`
 }
 
 // Run makes what is missing, and says what it did.
 func (c *migrateCommand) Run(ctx context.Context, p *program) error {
+	if c.DatabaseURL == "" {
+		return errNoDatabase
+	}
 	pool, err := openPool(ctx, "DATABASE_URL", c.DatabaseURL)
 	if err != nil {
 		return err

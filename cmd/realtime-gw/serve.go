@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"strings"
 	"time"
@@ -19,14 +20,14 @@ import (
 
 type serveCommand struct {
 	Addr         string `help:"Address to listen on." env:"REALTIME_GW_ADDR" default:":3030"`
-	DatabaseURL  string `help:"The platform's database." env:"DATABASE_URL" required:""`
+	DatabaseURL  string `help:"The platform's database. Required." env:"DATABASE_URL"`
 	ReplicaURL   string `help:"A read replica of it, asked first." env:"DATABASE_READ_REPLICA_URL"`
 	Origin       string `name:"electric-origin" help:"Electric's base URL, such as http://electric:3000." env:"ELECTRIC_ORIGIN"`
 	OriginShards string `name:"electric-origin-shards" hidden:"" env:"ELECTRIC_ORIGIN_SHARDS"`
 	Secret       string `name:"electric-secret" help:"Electric's secret." env:"ELECTRIC_SECRET"`
 	Embedded     bool   `help:"Be the upstream as well: one instance only." env:"REALTIME_GW_EMBEDDED"`
 	Slot         string `help:"Replication slot of the embedded upstream." env:"REALTIME_GW_SLOT" default:"realtime_gw_serve"`
-	CursorKeys   string `help:"Keys that authenticate cursors: current and previous, each 32 bytes or more in hex, joined by a comma." env:"REALTIME_GW_CURSOR_KEYS" required:""`
+	CursorKeys   string `help:"Keys that authenticate cursors: current and previous, each 32 bytes or more in hex, joined by a comma. Required." env:"REALTIME_GW_CURSOR_KEYS"`
 	MaxAgeMs     int64  `name:"max-created-at-age-ms" help:"How far back a tag feed may reach, in milliseconds." env:"REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS" default:"86400000"`
 	Limit        int    `name:"concurrency-limit" help:"Live subscriptions of one environment at a time." env:"REALTIME_CONCURRENCY_LIMIT" default:"100000"`
 }
@@ -70,9 +71,16 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 	return a.serve(ctx, listener)
 }
 
+// maxAgeMs is the longest time.Duration, in milliseconds.
+const maxAgeMs = int64(math.MaxInt64 / time.Millisecond)
+
 // check refuses what cannot work, before anything is started.
 func (c *serveCommand) check() ([][]byte, error) {
 	switch {
+	case c.DatabaseURL == "":
+		return nil, errNoDatabase
+	case c.CursorKeys == "":
+		return nil, fmt.Errorf("REALTIME_GW_CURSOR_KEYS is not set: make a key with openssl rand -hex %d", cursor.MinKey)
 	case c.OriginShards != "":
 		return nil, errors.New("ELECTRIC_ORIGIN_SHARDS is set, and this version asks one Electric: set ELECTRIC_ORIGIN instead")
 	case c.Embedded && c.Origin != "":
@@ -81,6 +89,8 @@ func (c *serveCommand) check() ([][]byte, error) {
 		return nil, errors.New("ELECTRIC_ORIGIN is not set: give Electric's base URL, or REALTIME_GW_EMBEDDED=1 on a single machine")
 	case c.MaxAgeMs < int64(time.Minute/time.Millisecond):
 		return nil, fmt.Errorf("REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS is %d: give a minute, 60000, or more", c.MaxAgeMs)
+	case c.MaxAgeMs > maxAgeMs:
+		return nil, fmt.Errorf("REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS is %d: give %d or less", c.MaxAgeMs, maxAgeMs)
 	case c.Limit < 1:
 		return nil, fmt.Errorf("REALTIME_CONCURRENCY_LIMIT is %d: give 1 or more", c.Limit)
 	}
@@ -106,7 +116,10 @@ func (c *serveCommand) upstream(ctx context.Context, log zerolog.Logger) (shapes
 	if !c.Embedded {
 		transport := electric.NewTransport()
 		client, err := electric.New(electric.Config{Origin: c.Origin, Secret: c.Secret, Transport: transport})
-		return client, transport.CloseIdleConnections, err
+		if err != nil {
+			return nil, nil, fmt.Errorf("ELECTRIC_ORIGIN: %w", err)
+		}
+		return client, transport.CloseIdleConnections, nil
 	}
 	server, source, err := startEmbedded(ctx, c.DatabaseURL, c.Slot, log)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 
 type shapesCommand struct {
 	Addr        string        `help:"Address to listen on. Whoever reaches it reads every run: keep it private." env:"REALTIME_GW_ADDR" default:"127.0.0.1:3000"`
-	DatabaseURL string        `help:"The platform's database." env:"DATABASE_URL" required:""`
+	DatabaseURL string        `help:"The platform's database. Required." env:"DATABASE_URL"`
 	Slot        string        `help:"Replication slot." env:"REALTIME_GW_SLOT" default:"realtime_gw_shapes"`
 	ChunkBytes  int           `help:"Bytes at which a chunk of a shape ends." env:"REALTIME_GW_CHUNK_BYTES" default:"10485760"`
 	LongPoll    time.Duration `help:"How long a live request is held." env:"REALTIME_GW_LONG_POLL" default:"20s"`
@@ -23,6 +23,9 @@ type shapesCommand struct {
 
 // Run serves until ctx ends, or the database can no longer be followed.
 func (c *shapesCommand) Run(ctx context.Context, p *program) error {
+	if c.DatabaseURL == "" {
+		return errNoDatabase
+	}
 	log := p.logger(zerolog.InfoLevel)
 	listener, err := net.Listen("tcp", c.Addr)
 	if err != nil {

@@ -76,8 +76,11 @@ func (s *Service) Tags(environmentID string, tags []string, within *time.Duratio
 	if within != nil {
 		asked = *within
 	}
-	f.window = windowOf(asked, s.config.MaxAge)
-	f.identify("tags")
+	// The handle knows what was asked and not the maximum, which may change
+	// while clients go on with the floors that they have.
+	asked = windowOf(asked)
+	f.window = min(asked, s.config.MaxAge)
+	f.identify(fmt.Sprintf("tags %d", asked))
 	for _, def := range f.definitions(time.Now()) {
 		if n := len(def.Query()); n > MaxQuery {
 			return nil, &TooLong{n}
@@ -100,7 +103,7 @@ var tables = [merge.Sides]shapes.Table{shapes.LegacyTable, shapes.V2Table}
 // but not the floor, which a cursor carries.
 func (f *Feed) identify(kind string) {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s %d\n", kind, f.window)
+	_, _ = io.WriteString(h, kind+"\n")
 	for i, opened := range f.tables {
 		if opened {
 			_, _ = io.WriteString(h, shapes.Define(tables[i], f.columns, f.conditions...).Query()+"\n")

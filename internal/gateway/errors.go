@@ -137,9 +137,17 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 // orError makes a handler of a function that may fail before it has sent
 // anything. Once a head is out its body must be finished, so after that the
 // function returns nil, whatever happens.
+//
+// A client that left gets no answer: its connection is ended, since to return
+// without one would send a 200.
 func orError(serve func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := serve(w, r); err != nil {
+		err := serve(w, r)
+		switch {
+		case err == nil:
+		case r.Context().Err() != nil:
+			panic(http.ErrAbortHandler)
+		default:
 			writeError(w, r, err)
 		}
 	}

@@ -65,9 +65,6 @@ func New(c Config) (http.Handler, error) {
 	r.Get("/readyz", g.ready)
 	r.Route("/realtime/v1", func(r chi.Router) {
 		r.Use(cors)
-		// chi runs a sub-router's middleware only for its routes, so that
-		// preflights need one.
-		r.Options("/*", func(http.ResponseWriter, *http.Request) {})
 		r.Get("/runs", orError(g.tags))
 		r.Get("/runs/{run}", orError(g.run))
 		r.Get("/batches/{batch}", orError(g.batch))

@@ -28,7 +28,7 @@ var slotName = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
 // Close the Stream when it is no longer used.
 func Open(ctx context.Context, cfg Config) (*Stream, error) {
 	if !slotName.MatchString(cfg.Slot) {
-		return nil, fmt.Errorf("slot name %q: use lower case letters, digits and underscores, at most 63", cfg.Slot)
+		return nil, fmt.Errorf("slot name %q (REALTIME_GW_SLOT): use lower case letters, digits and underscores, at most 63", cfg.Slot)
 	}
 	if len(cfg.Tables) == 0 {
 		return nil, errors.New("no tables to follow")

@@ -1,0 +1,207 @@
+package blackbox
+
+import (
+	"encoding/base64"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// quick is a gateway whose holds are short: a place beyond a log is held by the
+// upstream for half its long poll before it is called out of bounds.
+func quick(t *testing.T) *world {
+	return newWorld(t, settings{hold: 30 * time.Millisecond, longPoll: 20 * time.Millisecond, linger: time.Millisecond})
+}
+
+// inLog subscribes, has both sides write, and reads on: the places of all sides
+// are in the logs then, and the cursor holds everything that it can.
+func (w *world) inLog(path string, n tenant) reply {
+	w.t.Helper()
+	at := w.fresh(path, n.key)
+	updates := len(at.ids(w.t))
+	for _, table := range []string{`"TaskRun"`, `task_run_v2`} {
+		w.exec(`UPDATE ` + table + ` SET "number" = "number" + 1`)
+	}
+	for deadline := time.Now().Add(patience); updates > 0; updates -= len(at.ids(w.t)) {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("%s: %d updates never came", path, updates)
+		}
+		at = w.get(with(path, at.place("live", "true")), n.key)
+	}
+	return at
+}
+
+// each runs do for every case, a few at a time: most of them wait.
+func each(cases []string, do func(string)) {
+	var workers sync.WaitGroup
+	queue := make(chan string)
+	for range 8 {
+		workers.Go(func() {
+			for c := range queue {
+				do(c)
+			}
+		})
+	}
+	for _, c := range cases {
+		queue <- c
+	}
+	close(queue)
+	workers.Wait()
+}
+
+// The handle is authenticated: whatever single bit of it is changed, it is none.
+func TestEveryBitOfAHandle(t *testing.T) {
+	w := quick(t)
+	for feed, path := range w.ours.feeds() {
+		at := w.inLog(path, w.ours)
+		handle, offset := at.header.Get("Electric-Handle"), at.header.Get("Electric-Offset")
+		var changed []string
+		for i := range len(handle) {
+			for bit := range 7 { // the eighth is not UTF-8, and a 400
+				b := []byte(handle)
+				b[i] ^= 1 << bit
+				changed = append(changed, string(b))
+			}
+			changed = append(changed, handle[:i], handle[:i]+handle[i+1:])
+		}
+		raw, err := base64.RawURLEncoding.DecodeString(handle)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range len(raw) * 8 {
+			b := []byte(string(raw))
+			b[i/8] ^= 1 << (i % 8)
+			changed = append(changed, base64.RawURLEncoding.EncodeToString(b))
+		}
+		changed = append(changed, handle+"A", handle+"=", handle+handle, strings.ToUpper(handle))
+		each(changed, func(h string) {
+			q := url.Values{"handle": {h}, "offset": {offset}}.Encode()
+			got := w.get(with(path, q), w.ours.key)
+			next := got.header.Get("Electric-Handle")
+			if got.status != 409 || got.body != mustRefetch || next == h || next == handle {
+				t.Errorf("%s with %q: %d %.200s", feed, h, got.status, got.body)
+			}
+		})
+		if got := w.get(with(path, at.place()), w.ours.key); got.status != 200 || len(got.ids(t)) > 0 {
+			t.Errorf("%s: the handle itself: %d %s", feed, got.status, got.body)
+		}
+	}
+}
+
+// The offset is not: it moves its owner within their own feed, and breaks
+// nothing.
+func TestEveryDigitOfAnOffset(t *testing.T) {
+	w := quick(t)
+	for feed, path := range w.ours.feeds() {
+		at := w.inLog(path, w.ours)
+		own := map[string]bool{}
+		for _, id := range w.fresh(path, w.ours.key).ids(t) {
+			own[id] = true
+		}
+		offset := at.header.Get("Electric-Offset")
+		var changed []string
+		for i := range len(offset) {
+			for _, digit := range "0123456789" {
+				if c := offset[:i] + string(digit) + offset[i+1:]; c != offset {
+					changed = append(changed, c)
+				}
+			}
+			changed = append(changed, offset[:i]+offset[i+1:])
+		}
+		var mu sync.Mutex
+		statuses := map[int]int{}
+		each(changed, func(o string) {
+			for _, live := range []string{"false", "true"} {
+				got := w.get(with(path, at.place("offset", o, "live", live)), w.ours.key)
+				mu.Lock()
+				statuses[got.status]++
+				mu.Unlock()
+				switch got.status {
+				case 200:
+					for _, id := range got.ids(t) {
+						if !own[id] {
+							t.Errorf("%s at %s: the row %s", feed, o, id)
+						}
+					}
+				case 409:
+				default:
+					t.Errorf("%s at %s, live %s: %d %.200s", feed, o, live, got.status, got.body)
+				}
+				if strings.Contains(got.body, w.theirs.canary) {
+					t.Errorf("%s at %s: another tenant's rows", feed, o)
+				}
+			}
+		})
+		if statuses[200] == 0 || statuses[409] == 0 {
+			t.Errorf("%s: %v", feed, statuses)
+		}
+	}
+}
+
+// A cursor opens the feed that it was made for, for whom it was made, and
+// nothing else: neither with the other's key nor with one's own.
+func TestACursorOfAnother(t *testing.T) {
+	w := quick(t)
+	ours, theirs := w.ours.feeds(), w.theirs.feeds()
+	for feed, path := range theirs {
+		at := w.inLog(path, w.theirs)
+		for of, own := range ours {
+			for _, live := range []string{"false", "true"} {
+				got := w.get(with(own, at.place("live", live)), w.ours.key)
+				if got.status != 409 || got.body != mustRefetch {
+					t.Errorf("their cursor of %s on our %s: %d %.200s", feed, of, got.status, got.body)
+				}
+			}
+		}
+		for of, other := range theirs {
+			if of == feed {
+				continue
+			}
+			if got := w.get(with(other, at.place()), w.theirs.key); got.status != 409 {
+				t.Errorf("their cursor of %s on their %s: %d", feed, of, got.status)
+			}
+		}
+	}
+}
+
+// A handle that was given up never comes back, and a client that starts over
+// with that of a 409 gets it all again.
+func TestAnExpiredHandleIsNeverAnswered(t *testing.T) {
+	w := quick(t)
+	for feed, path := range w.ours.feeds() {
+		at := w.inLog(path, w.ours)
+		expired := at.header.Get("Electric-Handle")
+		for _, query := range []string{
+			"offset=-1&expired_handle=" + expired, "offset=-1&handle=" + expired + "&expired_handle=" + expired,
+			at.place("expired_handle", expired), at.place("expired_handle", expired, "live", "true"), "offset=1_0&handle=" + expired + "&expired_handle=" + expired,
+		} {
+			if got := w.get(with(path, query), w.ours.key); got.header.Get("Electric-Handle") == expired || got.header.Get("Electric-Handle") == "" {
+				t.Errorf("%s ?%.30s: %d has the expired handle", feed, query, got.status)
+			}
+		}
+		fresh := w.fresh(path, w.ours.key).header.Get("Electric-Handle")
+		if other := w.fresh(path, w.ours.token("read:runs")).header.Get("Electric-Handle"); other != fresh {
+			t.Errorf("%s: fresh clients have %s and %s", feed, fresh, other)
+		}
+		if got := w.get(with(path, "offset=-1&expired_handle="+fresh), w.ours.key); got.header.Get("Electric-Handle") == fresh {
+			t.Errorf("%s: a fresh client has the expired handle", feed)
+		}
+		refetch := w.get(with(path, "offset=1_0&handle=x"), w.ours.key).header.Get("Electric-Handle")
+		again := w.get(with(path, "offset=-1&handle="+refetch+"&expired_handle=x"), w.ours.key)
+		if again.status != 200 || len(again.ids(t)) == 0 {
+			t.Errorf("%s, over: %d %s", feed, again.status, again.body)
+		}
+	}
+}
+
+// Old clients say shape_id.
+func TestTheOldNameOfAHandle(t *testing.T) {
+	w := quick(t)
+	at := w.fresh("/realtime/v1/runs?tags=a", w.ours.key)
+	q := strings.Replace(at.place(), "handle=", "shape_id=", 1)
+	if got := w.get("/realtime/v1/runs?tags=a&"+q, w.ours.key); got.status != 200 || len(got.ids(t)) > 0 {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+}

@@ -1,0 +1,242 @@
+package blackbox
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/rs/zerolog"
+
+	"github.com/realtime-gw/realtime-gw/internal/auth"
+	"github.com/realtime-gw/realtime-gw/internal/cursor"
+	"github.com/realtime-gw/realtime-gw/internal/embedded"
+	"github.com/realtime-gw/realtime-gw/internal/feeds"
+	"github.com/realtime-gw/realtime-gw/internal/gateway"
+	"github.com/realtime-gw/realtime-gw/internal/limits"
+	"github.com/realtime-gw/realtime-gw/internal/localpg/pgtest"
+	"github.com/realtime-gw/realtime-gw/internal/merge"
+	"github.com/realtime-gw/realtime-gw/internal/runstore"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// patience bounds what should come at once.
+const patience = 30 * time.Second
+
+// settings are what a test may want otherwise.
+type settings struct {
+	hold       time.Duration // default 20 s: a test that is answered sooner was answered by something
+	longPoll   time.Duration // of the upstream; default 20 s
+	limit      int           // of live requests; default: the gateway's own
+	linger     time.Duration // of flights
+	pageBytes  int
+	chunkBytes int
+	around     func(http.RoundTripper) http.RoundTripper // what stands between gateway and upstream
+}
+
+// world is a gateway with everything behind it, and two tenants.
+type world struct {
+	t       *testing.T
+	url     string
+	pool    *pgxpool.Pool
+	store   *runstore.Store
+	feeds   *feeds.Service
+	flights *flight.Group
+	slots   *limits.Memory
+	log     *logBuffer
+	client  *http.Client
+
+	ours, theirs tenant
+}
+
+func newWorld(t *testing.T, s settings) *world {
+	t.Helper()
+	w := &world{t: t, slots: &limits.Memory{}, log: &logBuffer{}}
+	database := pgtest.Database(t)
+	var err error
+	if w.pool, err = pgxpool.New(t.Context(), database); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.pool.Close)
+	if w.store, err = runstore.New(runstore.Config{Primary: w.pool}); err != nil {
+		t.Fatal(err)
+	}
+	upstream, err := embedded.New(t.Context(), embedded.Config{
+		DatabaseURL: database, Slot: pgtest.Slot(t), LongPoll: s.longPoll, ChunkBytes: s.chunkBytes,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := upstream.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	transport := upstream.Transport()
+	if s.around != nil {
+		transport = s.around(transport)
+	}
+	source, err := electric.New(electric.Config{Origin: "http://upstream.internal", Transport: transport, Recheck: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.flights = flight.New(flight.Config{Source: source, Linger: s.linger})
+	t.Cleanup(w.flights.Close)
+	codec, err := cursor.NewCodec(bytes.Repeat([]byte("k"), cursor.MinKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.feeds = feeds.New(feeds.Config{
+		Merger: merge.New(merge.Config{Upstreams: [merge.Sides]*flight.Group{w.flights, w.flights}, PageBytes: s.pageBytes}),
+		Codec:  codec, Hold: s.hold,
+	})
+	authenticator, err := auth.NewAuthenticator(auth.Config{Directory: auth.NewPostgresDirectory(w.pool)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler, err := gateway.New(gateway.Config{
+		Auth: authenticator, Finder: w.store, Feeds: w.feeds, Slots: w.slots, ConcurrencyLimit: s.limit, Log: zerolog.New(w.log),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.serve(handler)
+	w.ours, w.theirs = newTenant(w, "ours"), newTenant(w, "theirs")
+	return w
+}
+
+func (w *world) serve(handler http.Handler) {
+	w.t.Helper()
+	var listen net.ListenConfig
+	listener, err := listen.Listen(w.t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	server, ended := gateway.NewHTTPServer(gateway.ServerConfig{Handler: handler, Log: zerolog.New(w.log)}), make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	transport := &http.Transport{MaxIdleConnsPerHost: 100}
+	w.client = &http.Client{Transport: transport}
+	w.url = "http://" + listener.Addr().String()
+	w.t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		w.feeds.Drain()
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil {
+			w.t.Error(err)
+		}
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			w.t.Error(err)
+		}
+	})
+}
+
+// logBuffer is written by handlers and read by the test.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// reply is an answer that was read to its end.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// request makes one for a path and query as they stand.
+func (w *world) request(method, target, credential string) *http.Request {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.t.Context(), method, w.url+target, http.NoBody)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if credential != "" {
+		r.Header.Set("Authorization", "Bearer "+credential)
+	}
+	return r
+}
+
+func (w *world) do(r *http.Request) reply {
+	w.t.Helper()
+	got, err := w.try(r)
+	if err != nil {
+		w.t.Fatalf("%s %s: %v", r.Method, r.URL.Path, err)
+	}
+	return got
+}
+
+func (w *world) try(r *http.Request) (reply, error) {
+	res, err := w.client.Do(r)
+	if err != nil {
+		return reply{}, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	return reply{res.StatusCode, res.Header, string(body)}, err
+}
+
+func (w *world) get(target, credential string) reply {
+	w.t.Helper()
+	return w.do(w.request(http.MethodGet, target, credential))
+}
+
+// place is what a client sends on after an answer.
+func (r reply) place(extra ...string) string {
+	q := url.Values{"handle": {r.header.Get("Electric-Handle")}, "offset": {r.header.Get("Electric-Offset")}}
+	for i := 0; i+1 < len(extra); i += 2 {
+		q.Set(extra[i], extra[i+1])
+	}
+	return q.Encode()
+}
+
+// fresh subscribes to a feed and reads it until it is up to date.
+func (w *world) fresh(path, credential string) reply {
+	w.t.Helper()
+	query := "offset=-1"
+	for range 20 {
+		got := w.get(with(path, query), credential)
+		if got.status != 200 {
+			w.t.Fatalf("%s: %d %s", path, got.status, got.body)
+		}
+		if _, ok := got.header["Electric-Up-To-Date"]; ok {
+			return got
+		}
+		query = got.place()
+	}
+	w.t.Fatalf("%s is never up to date", path)
+	return reply{}
+}
+
+// with adds to the query of a path, if it has one or not.
+func with(path, query string) string {
+	if strings.Contains(path, "?") {
+		return path + "&" + query
+	}
+	return path + "?" + query
+}
