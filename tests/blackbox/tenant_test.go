@@ -103,11 +103,23 @@ type message struct {
 	} `json:"headers"`
 }
 
+// id is that of the row that a message is about.
+func (m message) id() string { return strings.Trim(m.Key[strings.LastIndexByte(m.Key, '/')+1:], `"`) }
+
+// decode gives the messages of a body; none if it is no list of them.
+func decode(body string) []message {
+	var out []message
+	if json.Unmarshal([]byte(body), &out) != nil {
+		return nil
+	}
+	return out
+}
+
 func (r reply) messages(t *testing.T) []message {
 	t.Helper()
-	var out []message
-	if err := json.Unmarshal([]byte(r.body), &out); err != nil {
-		t.Fatalf("%d %.300q: %v", r.status, r.body, err)
+	out := decode(r.body)
+	if out == nil {
+		t.Fatalf("%d %.300q is no list of messages", r.status, r.body)
 	}
 	return out
 }
@@ -118,7 +130,7 @@ func (r reply) ids(t *testing.T) []string {
 	var ids []string
 	for _, m := range r.messages(t) {
 		if m.Headers.Operation != "" {
-			ids = append(ids, strings.Trim(m.Key[strings.LastIndexByte(m.Key, '/')+1:], `"`))
+			ids = append(ids, m.id())
 		}
 	}
 	return ids
