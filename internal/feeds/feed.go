@@ -20,6 +20,7 @@ type Feed struct {
 	columns     []string
 	tables      [merge.Sides]bool
 	window      time.Duration // of a tag feed; 0: no floor
+	unbounded   [merge.Sides]*shapes.Definition
 }
 
 // DefaultWindow is how far back a tag feed reaches that does not say.
@@ -29,6 +30,9 @@ const DefaultWindow = 24 * time.Hour
 // Electric takes a request line of 10,000; the rest is for the position, the
 // path and the secret.
 const MaxQuery = 9000
+
+// floorBytes is the most that a floor adds to a definition's query.
+const floorBytes = 80
 
 // TooLong says that a feed's definition does not fit an upstream's request.
 type TooLong struct{ Bytes int }
@@ -81,8 +85,8 @@ func (s *Service) Tags(environmentID string, tags []string, within *time.Duratio
 	asked = windowOf(asked)
 	f.window = min(asked, s.config.MaxAge)
 	f.identify(fmt.Sprintf("tags %d", asked))
-	for _, def := range f.definitions(time.Now()) {
-		if n := len(def.Query()); n > MaxQuery {
+	for _, def := range f.unbounded {
+		if n := len(def.Query()) + floorBytes; n > MaxQuery {
 			return nil, &TooLong{n}
 		}
 	}
@@ -102,11 +106,12 @@ var tables = [merge.Sides]shapes.Table{shapes.LegacyTable, shapes.V2Table}
 // identify sets the fingerprint: everything that says which rows the feed has,
 // but not the floor, which a cursor carries.
 func (f *Feed) identify(kind string) {
+	f.unbounded = f.define(f.conditions)
 	h := sha256.New()
 	_, _ = io.WriteString(h, kind+"\n")
-	for i, opened := range f.tables {
-		if opened {
-			_, _ = io.WriteString(h, shapes.Define(tables[i], f.columns, f.conditions...).Query()+"\n")
+	for _, def := range f.unbounded {
+		if def != nil {
+			_, _ = io.WriteString(h, def.Query()+"\n")
 		}
 	}
 	h.Sum(f.fingerprint[:0])
@@ -114,10 +119,13 @@ func (f *Feed) identify(kind string) {
 
 // definitions are the shapes of the feed, with this floor.
 func (f *Feed) definitions(floor time.Time) [merge.Sides]*shapes.Definition {
-	conditions := f.conditions
-	if f.window > 0 {
-		conditions = append(conditions[:len(conditions):len(conditions)], shapes.After("createdAt", floor))
+	if f.window == 0 {
+		return f.unbounded
 	}
+	return f.define(append(f.conditions[:len(f.conditions):len(f.conditions)], shapes.After("createdAt", floor)))
+}
+
+func (f *Feed) define(conditions []shapes.Condition) [merge.Sides]*shapes.Definition {
 	var defs [merge.Sides]*shapes.Definition
 	for i, opened := range f.tables {
 		if opened {
