@@ -145,7 +145,7 @@ func TestNobodySeesAnothersRows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		for range 20 {
 			r, who := a.request(t)
-			got, err := w.try(r)
+			got, err := w.again(r)
 			if err != nil {
 				t.Fatal(err)
 			}
