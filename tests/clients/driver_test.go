@@ -3,6 +3,7 @@ package clients
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os/exec"
 	"strings"
 	"sync"
@@ -49,19 +50,19 @@ type row map[string]any
 type event struct {
 	Event   string
 	Feed    string
-	Live    bool   // request, response, no-response
-	Offset  string // request: asked at; state: the stream's last
-	Status  int    // response
-	Code    string // no-response
-	Handle  string // state
-	Rows    map[string]row
+	Live    bool           // request, response, no-response
+	Offset  string         // request: asked at; up-to-date: the stream's last
+	Status  int            // response
+	Code    string         // no-response
+	Handle  string         // up-to-date
+	Rows    map[string]row // up-to-date: those that changed; nil for one that is gone
 	Run     row
 	Message string // error
 }
 
 // view is what a client has shown of one feed.
 type view struct {
-	held      map[string]row // by message key, with the SDK by friendly id
+	held      map[string]row // by message key, with the SDK by friendly id; nil: nothing was said yet
 	place     place          // of a ShapeStream that is up to date
 	waiting   bool           // a live request is out
 	starts    int            // requests from offset -1
@@ -95,10 +96,14 @@ func drive(t testing.TB, c client, url string, feeds ...subscription) *driver {
 	}
 	d := &driver{t: t, client: c, changed: make(chan struct{}), feeds: make(map[string]*view)}
 	for _, f := range feeds {
-		d.feeds[f.ID] = &view{}
+		v := &view{}
 		if c.sdk { // it says nothing of a feed without runs
-			d.feeds[f.ID].held = make(map[string]row)
+			v.held = make(map[string]row)
 		}
+		if f.From != nil {
+			v.held = maps.Clone(f.From.Rows)
+		}
+		d.feeds[f.ID] = v
 	}
 	d.child = startChild(t, c.script, exec.Command("node", c.script, string(spec)), d.read, d.complain)
 	t.Cleanup(func() {
@@ -158,8 +163,16 @@ func (v *view) apply(e event) {
 		v.cut = append(v.cut, e.Code)
 	case "must-refetch":
 		v.refetches++
-	case "state":
-		v.held, v.place = e.Rows, place{e.Handle, e.Offset, e.Rows}
+	case "up-to-date":
+		if v.held == nil {
+			v.held = make(map[string]row)
+		}
+		for key, r := range e.Rows {
+			if v.held[key] = r; r == nil {
+				delete(v.held, key)
+			}
+		}
+		v.place = place{e.Handle, e.Offset, v.held}
 	case "run":
 		id, _ := e.Run["id"].(string)
 		v.held[id] = e.Run
@@ -168,40 +181,41 @@ func (v *view) apply(e event) {
 	}
 }
 
-// await waits until look finds nothing missing, and fails the test with what is
-// missing if that takes too long or the client ends. look runs under the lock.
-func (d *driver) await(what string, look func() (missing string)) {
+// await waits until ok, and fails the test with what there is instead if that
+// takes too long or the client ends. Both functions run under the lock.
+func (d *driver) await(what string, ok func() bool, instead func() string) {
 	d.t.Helper()
 	late := time.After(patience)
 	for {
 		d.mu.Lock()
-		missing, changed, fault := look(), d.changed, d.fault
+		reached, changed, fault := ok(), d.changed, d.fault
 		d.mu.Unlock()
 		switch {
 		case fault != "":
 			d.t.Fatalf("waiting for %s: %s %s", what, d.client.script, fault)
-		case missing == "":
+		case reached:
 			return
 		}
 		select {
 		case <-changed:
+			continue
 		case <-d.done:
-			d.t.Fatalf("waiting for %s: %s ended\n%s", what, d.client.script, d.child.errors())
 		case <-late:
-			d.t.Fatalf("waited %s for %s: %s", patience, what, missing)
 		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if ok() {
+			return
+		}
+		d.t.Fatalf("%s did not come, in %s or before the client ended: %s", what, patience, instead())
 	}
 }
 
 // see waits until a feed is seen so.
 func (d *driver) see(feed, what string, ok func(*view) bool) {
 	d.t.Helper()
-	d.await(what+" of "+feed, func() string {
-		if v := d.feeds[feed]; !ok(v) {
-			return v.String()
-		}
-		return ""
-	})
+	v := d.feeds[feed]
+	d.await(what+" of "+feed, func() bool { return ok(v) }, v.String)
 }
 
 // polling waits until the client waits for news in every feed that has not ended.

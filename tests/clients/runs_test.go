@@ -28,7 +28,8 @@ type world struct {
 	tag     string
 	batch   batch
 	mint    *runid.Minter
-	written int // runs made so far: it gives each its own values
+	written int             // runs made so far: it gives each its own values
+	deleted map[string]bool // runs that are gone, by friendly id
 }
 
 type batch struct{ id, friendly string }
@@ -41,7 +42,7 @@ type run struct {
 
 func newWorld(t testing.TB, chunkBytes int) *world {
 	t.Helper()
-	w := &world{stack: newStack(t, chunkBytes), tag: "orders", mint: runid.NewMinter(runid.MinterConfig{})}
+	w := &world{stack: newStack(t, chunkBytes), tag: "orders", mint: runid.NewMinter(runid.MinterConfig{}), deleted: make(map[string]bool)}
 	w.batch.id = w.mint.Mint(runid.Legacy)
 	w.batch.friendly = runid.FormatBatch(w.batch.id)
 	w.exec(w.db, `INSERT INTO "BatchTaskRun" (id, "friendlyId", "runtimeEnvironmentId", "updatedAt") VALUES ($1, $2, $3, now())`,
@@ -121,6 +122,7 @@ func (w *world) update(to writer, r run, assignments string, args ...any) {
 
 func (w *world) delete(to writer, r run) {
 	w.t.Helper()
+	w.deleted[r.friendly] = true
 	w.exec(to, fmt.Sprintf(`DELETE FROM %s WHERE id = $1`, tables[r.table]), r.id)
 }
 

@@ -21,24 +21,30 @@ function follow({ kind, id, token, from }) {
     ...(from && { handle: from.handle, offset: from.offset }),
     onError: (error) => emit("error", { feed: id, message: String(error) }),
   });
+  let touched = new Set(); // keys, since the last up-to-date
   stream.subscribe((messages) => {
-    let upToDate = false;
     for (const message of messages) {
-      if (isChangeMessage(message)) apply(rows, id, message);
-      else if (isControlMessage(message)) {
-        const { control } = message.headers;
-        if (control === "must-refetch") {
-          rows.clear();
-          emit("must-refetch", { feed: id });
-        }
-        upToDate ||= control === "up-to-date";
+      if (isChangeMessage(message)) {
+        apply(rows, id, message);
+        touched.add(message.key);
+      } else if (isControlMessage(message)) {
+        control(message.headers.control);
       }
     }
-    if (upToDate) {
-      const { shapeHandle: handle, lastOffset: offset } = stream;
-      emit("state", { feed: id, rows: Object.fromEntries(rows), handle, offset });
-    }
   });
+
+  function control(word) {
+    if (word === "must-refetch") {
+      for (const key of rows.keys()) touched.add(key);
+      rows.clear();
+      emit("must-refetch", { feed: id });
+    }
+    if (word === "up-to-date") {
+      const changed = Object.fromEntries([...touched].map((key) => [key, rows.get(key) ?? null]));
+      touched = new Set();
+      emit("up-to-date", { feed: id, rows: changed, handle: stream.shapeHandle, offset: stream.lastOffset });
+    }
+  }
 }
 
 function apply(rows, feed, { key, value, headers: { operation } }) {

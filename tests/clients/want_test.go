@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -77,7 +78,7 @@ func (w *world) wanted(s subscription) map[string]row {
 // settled waits until the client holds in every feed what the database has now.
 // The SDK takes no notice of deletes: of a run that is gone or left the feed it
 // keeps the last state it was given. So the SDK may hold other runs too, if they
-// were in the feed at an earlier call with the same seen.
+// were in the feed at an earlier call with the same seen, or were deleted.
 func (w *world) settled(d *driver, seen memory, feeds ...subscription) {
 	w.t.Helper()
 	for _, s := range feeds {
@@ -86,22 +87,51 @@ func (w *world) settled(d *driver, seen memory, feeds ...subscription) {
 			want = asRuns(w, want)
 		}
 		former := seen.add(s.ID, want)
-		d.await("the rows of the "+s.Kind+" "+s.ID, func() string {
-			v := d.feeds[s.ID]
-			held := v.held
-			if d.client.sdk {
-				held = maps.Clone(held)
-				maps.DeleteFunc(held, func(id string, _ row) bool {
-					_, wanted := want[id]
-					return !wanted && former[id]
-				})
-			}
-			if diff := cmp.Diff(want, held); diff != "" {
-				return fmt.Sprintf("%v\nwhat it should hold (-) and does (+):\n%s", v, diff)
-			}
-			return ""
-		})
+		v := d.feeds[s.ID]
+		// What the client should not hold and may.
+		excused := func(id string) bool { return d.client.sdk && (former[id] || w.deleted[id]) }
+		d.await("the rows of the "+s.Kind+" "+s.ID,
+			func() bool { return v.held != nil && same(want, v.held, excused) },
+			func() string { return fmt.Sprintf("%v\n%s", v, differences(want, v.held, excused)) })
 	}
+}
+
+// same says whether held is want, with nothing else but what is excused.
+func same(want, held map[string]row, excused func(key string) bool) bool {
+	for key, r := range held {
+		if w, wanted := want[key]; wanted && !reflect.DeepEqual(w, r) || !wanted && !excused(key) {
+			return false
+		}
+	}
+	for key := range want {
+		if _, ok := held[key]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// differences says in which rows held is not want, and of a few how.
+func differences(want, held map[string]row, excused func(key string) bool) string {
+	const most = 3
+	var text strings.Builder
+	var missing, surplus, different []string
+	for key, w := range want {
+		switch h, ok := held[key]; {
+		case !ok:
+			missing = append(missing, key)
+		case !cmp.Equal(w, h):
+			if different = append(different, key); len(different) <= most {
+				fmt.Fprintf(&text, "%s: what it should be (-) and is (+):\n%s", key, cmp.Diff(w, h))
+			}
+		}
+	}
+	for key := range held {
+		if _, wanted := want[key]; !wanted && !excused(key) {
+			surplus = append(surplus, key)
+		}
+	}
+	return fmt.Sprintf("missing: %v\nnot wanted: %v\ndifferent: %v\n%s", missing, surplus, different, text.String())
 }
 
 // memory is which keys were wanted in each feed so far.
