@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // child is a program that a test started. It ends with the test at the latest,
@@ -90,6 +91,22 @@ func (c *child) kill(t testing.TB) {
 		t.Errorf("kill %s: %v", c.name, err)
 	}
 	<-c.done
+}
+
+// interrupt ends it as Ctrl-C does, and returns when it is gone.
+func (c *child) interrupt(t testing.TB) {
+	t.Helper()
+	if err := c.cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("interrupt %s: %v", c.name, err)
+	}
+	select {
+	case <-c.done:
+		if code := c.cmd.ProcessState.ExitCode(); code != 0 {
+			t.Errorf("%s ended with exit code %d after an interrupt", c.name, code)
+		}
+	case <-time.After(patience):
+		t.Errorf("%s did not end after an interrupt", c.name)
+	}
 }
 
 // errors is what it wrote to standard error so far.
