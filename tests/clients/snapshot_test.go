@@ -34,7 +34,7 @@ func snapshot(t *testing.T, c client) {
 // chunks: an upstream that cuts its shapes into small pieces, many on one side
 // and few on the other, and ends a live answer in the midst of a burst.
 func chunks(t *testing.T, c client) {
-	const chunkBytes, many, few = 10_000, 140, 17
+	const chunkBytes, many, few = 10_000, 90, 12
 	w := newWorld(t, chunkBytes)
 	var runs []run
 	for table, count := range map[runid.Table]int{runid.Legacy: many, runid.V2: few} {
