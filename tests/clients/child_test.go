@@ -8,13 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
 
 // child is a program that a test started. It ends with the test at the latest,
-// and with the test program, whatever becomes of that.
+// and on Linux with the test program, whatever becomes of that.
 type child struct {
 	name string
 	cmd  *exec.Cmd
@@ -30,7 +29,7 @@ type child struct {
 func startChild(t testing.TB, name string, cmd *exec.Cmd, stdout, stderr func(line []byte)) *child {
 	t.Helper()
 	c := &child{name: name, cmd: cmd, done: make(chan struct{})}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = dieWithUs()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
