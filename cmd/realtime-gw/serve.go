@@ -44,18 +44,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		return fmt.Errorf("REALTIME_GW_ADDR: %w", err)
 	}
 	defer listener.Close()
-	primary, err := openPool(ctx, "DATABASE_URL", c.DatabaseURL)
-	if err != nil {
-		return err
-	}
-	defer primary.Close()
-	made := parts{primary: primary, keys: keys, maxAge: time.Duration(c.MaxAgeMs) * time.Millisecond, limit: c.Limit, log: log}
-	if c.ReplicaURL != "" {
-		if made.replica, err = openPool(ctx, "DATABASE_READ_REPLICA_URL", c.ReplicaURL); err != nil {
-			return err
-		}
-		defer made.replica.Close()
-	}
+	made := parts{keys: keys, maxAge: time.Duration(c.MaxAgeMs) * time.Millisecond, limit: c.Limit, log: log}
 	if c.RedisURL != "" {
 		shared, err := openRedis(ctx, c.RedisURL, log)
 		if err != nil {
@@ -63,6 +52,16 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		}
 		defer closeRedis(shared, log)
 		made.slots = shared
+	}
+	if made.primary, err = openPool(ctx, "DATABASE_URL", c.DatabaseURL); err != nil {
+		return err
+	}
+	defer made.primary.Close()
+	if c.ReplicaURL != "" {
+		if made.replica, err = openPool(ctx, "DATABASE_READ_REPLICA_URL", c.ReplicaURL); err != nil {
+			return err
+		}
+		defer made.replica.Close()
 	}
 	source, closeSource, err := c.upstream(ctx, log)
 	if err != nil {
