@@ -227,14 +227,14 @@ func TestRedisThatHangs(t *testing.T) {
 	}
 	s.signal(t, syscall.SIGSTOP)
 	start := time.Now()
-	release, ok := r.Acquire(t.Context(), "env_1", 1)
+	release, ok := r.Acquire(t.Context(), "env_1", 9)
 	if took := time.Since(start); !ok || took < 200*time.Millisecond || took > 2*time.Second {
 		t.Errorf("a Redis that hangs: ok is %v after %v, want true after 250 ms", ok, took)
 	}
 	// A client that leaves is no fault of Redis's.
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	left, ok := r.Acquire(gone, "env_1", 1)
+	left, ok := r.Acquire(gone, "env_1", 9)
 	if !ok || r.Uncounted() != 1 || strings.Count(log.text(), `"level":"warn"`) != 1 {
 		t.Errorf("ok is %v; %d uncounted, log %s", ok, r.Uncounted(), log.text())
 	}
