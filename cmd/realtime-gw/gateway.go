@@ -16,6 +16,8 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/cursor"
 	"github.com/realtime-gw/realtime-gw/internal/feeds"
 	"github.com/realtime-gw/realtime-gw/internal/gateway"
+	"github.com/realtime-gw/realtime-gw/internal/limits"
+	"github.com/realtime-gw/realtime-gw/internal/lookup"
 	"github.com/realtime-gw/realtime-gw/internal/merge"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
@@ -29,6 +31,7 @@ type parts struct {
 	source  shapes.Source
 	keys    [][]byte
 	maxAge  time.Duration
+	slots   limits.Concurrency // nil: counted in this process
 	limit   int
 	log     zerolog.Logger
 }
@@ -56,7 +59,15 @@ func assemble(p parts) (*assembly, error) {
 	if p.replica != nil {
 		replicas = append(replicas, p.replica)
 	}
-	authenticator, err := auth.NewAuthenticator(auth.Config{Directory: auth.NewPostgresDirectory(p.primary, replicas...)})
+	directory, err := auth.NewCache(auth.CacheConfig{Source: auth.NewPostgresDirectory(p.primary, replicas...)})
+	if err != nil {
+		return nil, err
+	}
+	authenticator, err := auth.NewAuthenticator(auth.Config{Directory: directory})
+	if err != nil {
+		return nil, err
+	}
+	finder, err := lookup.New(lookup.Config{Store: store})
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +79,8 @@ func assemble(p parts) (*assembly, error) {
 		MaxAge: p.maxAge,
 	})
 	a.handler, err = gateway.New(gateway.Config{
-		Auth: authenticator, Finder: store, Feeds: a.feeds,
-		ConcurrencyLimit: p.limit, Ready: a.ready.Load, Log: p.log,
+		Auth: authenticator, Finder: finder, Feeds: a.feeds,
+		Slots: p.slots, ConcurrencyLimit: p.limit, Ready: a.ready.Load, Log: p.log,
 	})
 	return a, err
 }

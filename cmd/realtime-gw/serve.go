@@ -29,6 +29,7 @@ type serveCommand struct {
 	Slot         string `help:"Replication slot of the embedded upstream." env:"REALTIME_GW_SLOT" default:"realtime_gw_serve"`
 	CursorKeys   string `help:"Keys that authenticate cursors: current and previous, each 32 bytes or more in hex, joined by a comma. Required." env:"REALTIME_GW_CURSOR_KEYS"`
 	MaxAgeMs     int64  `name:"max-created-at-age-ms" help:"How far back a tag feed may reach, in milliseconds." env:"REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS" default:"86400000"`
+	RedisURL     string `help:"A Redis through which instances, and the platform, count live subscriptions together, such as redis://redis:6379. Without it each instance counts its own." env:"REDIS_URL"`
 	Limit        int    `name:"concurrency-limit" help:"Live subscriptions of one environment at a time." env:"REALTIME_CONCURRENCY_LIMIT" default:"100000"`
 }
 
@@ -44,12 +45,19 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		return fmt.Errorf("REALTIME_GW_ADDR: %w", err)
 	}
 	defer listener.Close()
-	primary, err := openPool(ctx, "DATABASE_URL", c.DatabaseURL)
-	if err != nil {
+	made := parts{keys: keys, maxAge: time.Duration(c.MaxAgeMs) * time.Millisecond, limit: c.Limit, log: log}
+	if c.RedisURL != "" {
+		shared, err := openRedis(ctx, c.RedisURL, log)
+		if err != nil {
+			return err
+		}
+		defer closeRedis(shared, log)
+		made.slots = shared
+	}
+	if made.primary, err = openPool(ctx, "DATABASE_URL", c.DatabaseURL); err != nil {
 		return err
 	}
-	defer primary.Close()
-	made := parts{primary: primary, keys: keys, maxAge: time.Duration(c.MaxAgeMs) * time.Millisecond, limit: c.Limit, log: log}
+	defer made.primary.Close()
 	if c.ReplicaURL != "" {
 		if made.replica, err = openPool(ctx, "DATABASE_READ_REPLICA_URL", c.ReplicaURL); err != nil {
 			return err

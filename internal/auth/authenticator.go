@@ -14,14 +14,15 @@ const maxHeader = 8 << 10
 
 // Config says what an Authenticator works with.
 type Config struct {
-	// Directory finds environments. Required.
+	// Directory finds environments. Required. In production it is a Cache:
+	// every poll of every client authenticates.
 	Directory Directory
 
 	// LookupTimeout bounds each request's questions to the Directory; past it
 	// the answer is a 503. Default 5 s.
 	LookupTimeout time.Duration
 
-	// Now is the clock that tokens expire by. Default time.Now.
+	// Now is the clock that tokens and keys expire by. Default time.Now.
 	Now func() time.Time
 }
 
@@ -52,10 +53,13 @@ func NewAuthenticator(cfg Config) (*Authenticator, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	known := keys{directory: cfg.Directory, now: cfg.Now}
+	known.branches.directory, _ = cfg.Directory.(Branches)
 	return &Authenticator{
 		credentials: []credential{
 			newPublicToken(cfg.Directory, cfg.Now),
-			rootKey{cfg.Directory}, // recognises everything: last
+			additionalKey{known},
+			rootKey{known}, // recognises everything: last
 		},
 		lookupTimeout: cfg.LookupTimeout,
 	}, nil

@@ -34,38 +34,6 @@ func TestRootKey(t *testing.T) {
 	}
 }
 
-func TestBranchHeader(t *testing.T) {
-	a := newAuthenticator(newDirectory())
-	for _, c := range []struct{ key, branch, refused string }{
-		{prodKey, "", ""},
-		{prodKey, "feature", ""}, // production has no branches: ignored
-		{devKey, "", ""},
-		{devKey, "default", ""},
-		{devKey, "feature", "No matching branch env"},
-		{previewKey, "", "x-trigger-branch header required for preview env"},
-		{previewKey, "feature", "No matching branch env"},
-		{previewKey, "default", "No matching branch env"},
-	} {
-		h := header("Bearer " + c.key)
-		if c.branch != "" {
-			h.Set("x-trigger-branch", c.branch)
-		}
-		_, err := a.Authenticate(t.Context(), h)
-		if c.refused == "" && err != nil {
-			t.Errorf("branch %q: %v", c.branch, err)
-		}
-		if c.refused != "" {
-			wantError(t, "branch "+c.branch, err, 401, fmt.Sprintf(`{"error":%q}`, c.refused))
-		}
-	}
-	// A token names its environment itself.
-	h := header("Bearer " + sign(t, previewKey, auth.Token{EnvironmentID: branchID}))
-	h.Set("x-trigger-branch", "other")
-	if p, err := a.Authenticate(t.Context(), h); err != nil || p.Environment.ID != branchID {
-		t.Errorf("a token of a branch: %+v, %v", p, err)
-	}
-}
-
 func TestRefusedHeaders(t *testing.T) {
 	const missing, invalid = `{"error":"Invalid or Missing API key"}`, `{"error":"Invalid API key"}`
 	d := newDirectory()
@@ -109,6 +77,21 @@ type sloppyDirectory struct{ *directory }
 
 func (d sloppyDirectory) EnvironmentByKey(ctx context.Context, key auth.Key) (*auth.Entry, error) {
 	return d.directory.EnvironmentByKey(ctx, auth.Key(strings.ToLower(string(key))))
+}
+
+// grantlessDirectory finds by key as if by id.
+type grantlessDirectory struct{ *directory }
+
+func (d grantlessDirectory) EnvironmentByKey(ctx context.Context, _ auth.Key) (*auth.Entry, error) {
+	return d.EnvironmentByID(ctx, prodID)
+}
+
+func TestFoundWithoutGrant(t *testing.T) {
+	a := newAuthenticator(grantlessDirectory{newDirectory()})
+	for _, key := range []string{prodKey, readKey} {
+		_, err := a.Authenticate(t.Context(), header("Bearer "+key))
+		wantError(t, "no grant", err, 401, `{"error":"Invalid API key"}`)
+	}
 }
 
 func TestFoundKeyIsCompared(t *testing.T) {
@@ -200,7 +183,7 @@ func wantError(t *testing.T, name string, err error, status int, body string) {
 	if (e.RetryAfter > 0) != (status == 503) {
 		t.Errorf("%s: RetryAfter is %v with a %d", name, e.RetryAfter, status)
 	}
-	for _, secret := range []string{prodKey, previewKey, goneKey, "eyJ"} {
+	for _, secret := range []string{prodKey, previewKey, goneKey, graceKey, expiredKey, readKey, endedKey, adminKey, "eyJ"} {
 		if strings.Contains(err.Error(), secret) {
 			t.Errorf("%s: the error holds a secret: %v", name, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -14,62 +15,124 @@ type Querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// PostgresDirectory finds environments in the platform's own tables. It is safe
-// for concurrent use if its databases are, as pgx pools are.
+// PostgresDirectory finds environments in the platform's own tables, which it
+// only reads. It is safe for concurrent use if its databases are, as pgx pools
+// are.
 type PostgresDirectory struct{ databases []Querier }
 
+var (
+	_ Directory = (*PostgresDirectory)(nil)
+	_ Branches  = (*PostgresDirectory)(nil)
+	_ Rereader  = (*PostgresDirectory)(nil)
+)
+
 // NewPostgresDirectory reads from the replicas, if any are given, in their
-// order, and from primary when none of them knows the environment: clients take
-// a 401 as final, so an environment made a moment ago must not be refused
-// because a replica lags. One that fails is passed over in the same way. What a
-// replica does find may be as old as its lag.
+// order, and from primary when none of them knows: clients take a 401 as final,
+// so an environment, key or branch made a moment ago must not be refused because
+// a replica lags. One that fails is passed over in the same way. What a replica
+// does find may be as old as its lag.
 func NewPostgresDirectory(primary Querier, replicas ...Querier) *PostgresDirectory {
 	return &PostgresDirectory{append(slices.Clone(replicas), primary)}
 }
 
-const selectEnvironment = `
-SELECT e."id", e."organizationId", e."projectId", e."type"::text, e."apiKey",
-       coalesce(parent."apiKey", e."apiKey"), project."deletedAt" IS NOT NULL
-FROM "RuntimeEnvironment" e
-JOIN "Project" project ON project."id" = e."projectId"
-LEFT JOIN "RuntimeEnvironment" parent ON parent."id" = e."parentEnvironmentId"
-`
-
 // EnvironmentByID finds the environment with this id, or ErrUnknown.
 func (d *PostgresDirectory) EnvironmentByID(ctx context.Context, id string) (*Entry, error) {
-	return d.find(ctx, selectEnvironment+`WHERE e."id" = $1`, id)
+	return first(ctx, d.databases, scanByID, selectByID, id)
 }
 
-// EnvironmentByKey finds the environment whose root key this is, or ErrUnknown.
+// RereadEnvironmentByID is EnvironmentByID on the primary alone.
+func (d *PostgresDirectory) RereadEnvironmentByID(ctx context.Context, id string) (*Entry, error) {
+	return first(ctx, d.databases[len(d.databases)-1:], scanByID, selectByID, id)
+}
+
+// EnvironmentByKey finds the environment that this key opens, or ErrUnknown.
 func (d *PostgresDirectory) EnvironmentByKey(ctx context.Context, key Key) (*Entry, error) {
-	return d.find(ctx, selectEnvironment+`WHERE e."apiKey" = $1`, string(key))
+	if key.additional() {
+		return first(ctx, d.databases, scanByAdditionalKey, selectByAdditionalKey, key.hash())
+	}
+	return first(ctx, d.databases, scanByRootKey, selectByRootKey, string(key))
 }
 
-// find asks the databases in order until one knows. Its error is the last one's:
+// BranchEnvironment finds the environment of a branch, or ErrUnknown.
+func (d *PostgresDirectory) BranchEnvironment(ctx context.Context, parentID, name string) (*Environment, error) {
+	return first(ctx, d.databases, scanBranch, selectBranch, parentID, name)
+}
+
+// first asks the databases in order until one knows. Its error is the last one's:
 // the primary's word is final.
-func (d *PostgresDirectory) find(ctx context.Context, sql, arg string) (entry *Entry, err error) {
-	for _, db := range d.databases {
-		if entry, err = scanEnvironment(db.QueryRow(ctx, sql, arg)); err == nil || ctx.Err() != nil {
-			return entry, err
+func first[T any](ctx context.Context, databases []Querier, scan func(pgx.Row, *T) error, sql string, args ...any) (*T, error) {
+	var err error
+	for _, db := range databases {
+		var found T
+		if err = scan(db.QueryRow(ctx, sql, args...), &found); err == nil {
+			return &found, nil
+		}
+		if errors.Is(err, pgx.ErrNoRows) {
+			err = ErrUnknown
+		} else {
+			err = fmt.Errorf("auth: find an environment: %w", err)
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
 	return nil, err
 }
 
-func scanEnvironment(row pgx.Row) (*Entry, error) {
+func scanByID(row pgx.Row, e *Entry) error {
 	var (
-		e                Entry
-		kind, own, signs string
+		own, signs string
+		revoked    []string
+		until      []time.Time
 	)
-	err := row.Scan(&e.Environment.ID, &e.Environment.OrganizationID, &e.Environment.ProjectID,
-		&kind, &own, &signs, &e.ProjectDeleted)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, ErrUnknown
+	if err := row.Scan(append(columnsOf(e), &own, &signs, &revoked, &until)...); err != nil {
+		return err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("auth: find an environment: %w", err)
-	}
-	e.Environment.Type = EnvironmentType(kind)
 	e.Key, e.SigningKeys = Key(own), []Key{Key(signs)}
-	return &e, nil
+	for i := range min(len(revoked), len(until)) {
+		e.RevokedKeys = append(e.RevokedKeys, RevokedKey{Key(revoked[i]), until[i]})
+	}
+	return nil
+}
+
+func scanByRootKey(row pgx.Row, e *Entry) error {
+	var (
+		own, key string
+		expires  *time.Time
+	)
+	if err := row.Scan(append(columnsOf(e), &own, &key, &expires)...); err != nil {
+		return err
+	}
+	e.Key, e.Grant = Key(own), newGrant(Key(key), Everything(), expires)
+	return nil
+}
+
+func scanByAdditionalKey(row pgx.Row, e *Entry) error {
+	var (
+		scopes  []string
+		expires *time.Time
+	)
+	if err := row.Scan(append(columnsOf(e), &scopes, &expires)...); err != nil {
+		return err
+	}
+	e.Grant = newGrant("", ParseScopes(scopes), expires)
+	return nil
+}
+
+func newGrant(key Key, scopes Scopes, expires *time.Time) *Grant {
+	g := &Grant{Key: key, Scopes: scopes}
+	if expires != nil {
+		g.Expires = *expires
+	}
+	return g
+}
+
+func scanBranch(row pgx.Row, e *Environment) error {
+	return row.Scan(&e.ID, &e.OrganizationID, &e.ProjectID, &e.Type)
+}
+
+// columnsOf are the places of environmentColumns.
+func columnsOf(e *Entry) []any {
+	env := &e.Environment
+	return []any{&env.ID, &env.OrganizationID, &env.ProjectID, &env.Type, &e.ProjectDeleted}
 }

@@ -35,7 +35,8 @@ type Principal struct {
 	// the token asks for all columns.
 	SkipColumns []string
 
-	// Expires is when the credential ends; the zero time for keys, which do not.
+	// Expires is when the credential ends; the zero time if it does not, as a
+	// root key that is in use.
 	Expires time.Time
 }
 

@@ -12,11 +12,14 @@ import (
 // publicToken is a JWT signed with an environment's root key.
 type publicToken struct {
 	directory Directory
+	rereader  Rereader // nil: the directory's answers are as new as they get
 	parser    *jwt.Parser
+	now       func() time.Time
 }
 
 func newPublicToken(directory Directory, now func() time.Time) publicToken {
-	return publicToken{directory, jwt.NewParser(
+	rereader, _ := directory.(Rereader)
+	return publicToken{directory: directory, rereader: rereader, now: now, parser: jwt.NewParser(
 		// One algorithm for one kind of key: the header must not choose. With a
 		// choice, "none" needs no key, and a public key becomes an HMAC secret.
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
@@ -40,9 +43,16 @@ func (c publicToken) authenticate(ctx context.Context, text string, _ http.Heade
 	if entry, err = found(entry, err, unknownToken); err != nil {
 		return nil, err
 	}
-	verified, err := c.verify(text, entry.SigningKeys)
+	verified, err := c.verify(text, entry)
+	if errors.Is(err, jwt.ErrTokenSignatureInvalid) && c.rereader != nil {
+		entry, err = c.rereader.RereadEnvironmentByID(ctx, id)
+		if entry, err = found(entry, err, unknownToken); err != nil {
+			return nil, err
+		}
+		verified, err = c.verify(text, entry)
+	}
 	if err != nil {
-		return nil, err
+		return nil, refused(invalidToken, reason(err))
 	}
 	// The subject was read twice, by two decoders: they must have read the same.
 	if verified.Subject != entry.Environment.ID || !verified.Public {
@@ -51,9 +61,25 @@ func (c publicToken) authenticate(ctx context.Context, text string, _ http.Heade
 	return principal(entry.Environment, verified), nil
 }
 
-// verify checks the token against each key. Only a signature that does not fit
-// is a reason to try the next one: no other key mends an expired token.
-func (c publicToken) verify(text string, keys []Key) (*claims, error) {
+// verify checks the token against the keys that sign for its environment, and
+// against those that did and are in their time of grace.
+func (c publicToken) verify(text string, entry *Entry) (*claims, error) {
+	verified, err := c.verifyWith(text, entry.SigningKeys)
+	if !errors.Is(err, jwt.ErrTokenSignatureInvalid) {
+		return verified, err
+	}
+	var still []Key
+	for _, revoked := range entry.RevokedKeys {
+		if c.now().Before(revoked.Expires) {
+			still = append(still, revoked.Key)
+		}
+	}
+	return c.verifyWith(text, still)
+}
+
+// verifyWith checks the token against each key. Only a signature that does not
+// fit is a reason to try the next one: no other key mends an expired token.
+func (c publicToken) verifyWith(text string, keys []Key) (*claims, error) {
 	err := jwt.ErrTokenSignatureInvalid
 	for _, key := range keys {
 		if key == "" {
@@ -73,7 +99,7 @@ func (c publicToken) verify(text string, keys []Key) (*claims, error) {
 			break
 		}
 	}
-	return nil, refused(invalidToken, reason(err))
+	return nil, err
 }
 
 // reason is a fixed text for an error of the parser, whose own words quote

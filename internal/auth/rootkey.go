@@ -4,16 +4,13 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 )
 
-const (
-	branchHeader  = "X-Trigger-Branch"
-	defaultBranch = "default" // of a development environment: the environment itself
-)
-
-// rootKey is the secret key of an environment. It recognises every text,
-// because a key has no form that all of them share.
-type rootKey struct{ directory Directory }
+// rootKey is the secret key of an environment: the present one, or one that was
+// replaced and is still in its time of grace. It recognises every text, because
+// a key has no form that all of them share.
+type rootKey struct{ keys }
 
 func (rootKey) recognises(string) bool { return true }
 
@@ -24,34 +21,45 @@ func (c rootKey) authenticate(ctx context.Context, text string, header http.Head
 	if !plain(text) {
 		return nil, refused(invalidKey, "not of the form of a key")
 	}
-	key := Key(text)
-	entry, err := c.directory.EnvironmentByKey(ctx, key)
-	if entry, err = found(entry, err, invalidKey); err != nil {
+	entry, err := c.find(ctx, Key(text))
+	if err != nil {
 		return nil, err
 	}
 	// The database compares by its collation, and a cache by what it likes.
-	if !entry.Key.equal(key) {
+	if !entry.Grant.Key.equal(Key(text)) {
 		return nil, refused(invalidKey, "the directory found another key")
 	}
-	if err := itself(entry.Environment.Type, header); err != nil {
-		return nil, err
-	}
-	return &Principal{Environment: entry.Environment, Scopes: Everything()}, nil
+	return c.open(ctx, entry, header)
 }
 
-// itself makes sure that the request means the environment whose key it sent,
-// and not one of its branches: those are environments of their own, opened with
-// the parent's key and a header that names them. This package finds no
-// branches, and to answer with the parent's rows would be the wrong tenant's.
-// Preview environments hold nothing themselves and always need a branch; the
-// types that have no branches ignore the header.
-func itself(t EnvironmentType, header http.Header) error {
-	branch := header.Get(branchHeader)
-	switch {
-	case t == Preview && branch == "":
-		return refused(needsBranch, "no branch was named")
-	case t == Preview, t == Development && branch != "" && branch != defaultBranch:
-		return refused(noBranch, "branch environments are not served")
+// keys is what the kinds of keys have in common.
+type keys struct {
+	directory Directory
+	branches  branches
+	now       func() time.Time
+}
+
+// find gives the entry of a key, with its Grant, which is good at this moment.
+func (k keys) find(ctx context.Context, key Key) (*Entry, error) {
+	entry, err := k.directory.EnvironmentByKey(ctx, key)
+	if entry, err = found(entry, err, invalidKey); err != nil {
+		return nil, err
 	}
-	return nil
+	if entry.Grant == nil {
+		return nil, refused(invalidKey, "the directory does not say what the key opens")
+	}
+	// Checked here and now: the directory may remember what it says.
+	if until := entry.Grant.Expires; !until.IsZero() && !k.now().Before(until) {
+		return nil, refused(invalidKey, "the key has expired")
+	}
+	return entry, nil
+}
+
+// open makes the principal of a key that was checked.
+func (k keys) open(ctx context.Context, entry *Entry, header http.Header) (*Principal, error) {
+	environment, err := k.branches.meant(ctx, entry.Environment, header)
+	if err != nil {
+		return nil, err
+	}
+	return &Principal{Environment: environment, Scopes: entry.Grant.Scopes, Expires: entry.Grant.Expires}, nil
 }

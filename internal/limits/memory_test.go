@@ -1,17 +1,27 @@
 package limits_test
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"github.com/realtime-gw/realtime-gw/internal/limits"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	redis.SetLogger(quiet{})
+	goleak.VerifyTestMain(m)
+}
+
+// quiet drops what the client library says of connections that tests break.
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
 
 // Against a model that only counts: never more than the limit, never refused
 // below it, environments apart from each other, and nothing remembered at the
