@@ -68,6 +68,7 @@ type model struct {
 	group   *Group
 	script  *script
 	closed  bool
+	closing time.Duration // how long Close took
 	flights [places]*refFlight
 	tickets []*refTicket
 	calls   []*call // not yet answered, as far as known
@@ -84,7 +85,7 @@ func drawStep(t *rapid.T) step {
 func (m *model) take(s step) {
 	switch {
 	case s.What < 10:
-		m.join(s.Whom % places)
+		m.join(s.Whom % places * (s.How % 2)) // more often at the first
 	case s.What < 18 && len(m.tickets) > 0:
 		m.leave(s.Whom)
 	case s.What < 22 && len(m.calls) > 0:
@@ -181,8 +182,9 @@ func (m *model) answer(n, how int) {
 }
 
 func (m *model) close() {
+	asked := time.Now()
 	m.group.Close()
-	m.closed = true
+	m.closed, m.closing = true, time.Since(asked)
 	for i, f := range m.flights {
 		switch {
 		case f == nil:
@@ -211,6 +213,9 @@ func (m *model) elapse() {
 
 // check holds the group against the reference.
 func (m *model) check() error {
+	if m.closing > 0 {
+		return fmt.Errorf("Close waited %v", m.closing)
+	}
 	m.calls = append(m.calls, m.script.pending()...)
 	m.elapse()
 	var open [places]int
