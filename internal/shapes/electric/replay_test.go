@@ -102,7 +102,7 @@ func (p *replay) exchange(x exchange) (why string) {
 		return why
 	}
 	want := reference(p.t, x, q)
-	p.counts[want.String()]++
+	p.counts[want.word()]++
 	client := p.script(x, q.secret)
 	if want.kind == "out of bounds" {
 		// The client asks again if Electric is active, and is told the same.
