@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -48,6 +50,9 @@ func FuzzScanner(f *testing.F) {
 	for i, body := range bodies {
 		f.Add([]byte(body), uint(i))
 	}
+	// More than the scanner reads at once, in messages that are cut by that.
+	message := []byte(`{"a":"` + strings.Repeat("x", 900) + `","headers":{"last":true,"operation":"insert"}}`)
+	f.Add(slices.Concat([]byte("["), bytes.Repeat(append(message, ','), 50), message, []byte("]")), uint(6))
 	f.Fuzz(func(t *testing.T, body []byte, piece uint) {
 		got := scan(NewBytesScanner(bytes.Clone(body)))
 		pieces := &slowly{rest: body, size: int(piece%7) + 1}
