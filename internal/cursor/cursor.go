@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
@@ -115,7 +116,7 @@ func (c *Codec) DecodeHandle(feed Fingerprint, handle string) (Cursor, error) {
 		return Cursor{}, invalid("the handle is too long")
 	}
 	b, err := encoding.DecodeString(handle)
-	if err != nil || len(b) < codeSize {
+	if err != nil || len(b) < codeSize || strings.ContainsAny(handle, "\r\n") { // which it skips
 		return Cursor{}, invalid("the handle is not of our making")
 	}
 	body, mac := b[:len(b)-codeSize], b[len(b)-codeSize:]

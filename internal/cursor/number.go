@@ -95,10 +95,7 @@ func unpack(offset string) ([Sides]shapes.Progress, error) {
 			return sides, invalid("the offset is not of our making")
 		}
 	}
-	n, ok := new(big.Int).SetString(digits, 10)
-	if !ok {
-		return sides, invalid("the offset is not of our making")
-	}
+	n, _ := new(big.Int).SetString(digits, 10) // digits alone cannot fail
 	rest := new(big.Int).Set(n)
 	take := func(bits uint) uint64 {
 		var low big.Int

@@ -11,7 +11,8 @@ const MaxMessage = 64 << 20
 
 // Scanner finds the messages of a shape answer, a JSON array of objects, as
 // the body arrives. It follows strings and brackets but decodes no value, so
-// rows pass through it byte for byte. Its memory is one message, at least
+// rows pass through it byte for byte: so does a value that no JSON parser would
+// take, such as 01 or a string with a line break. Its memory is one message, at least
 // 32 KiB. It belongs to one goroutine.
 type Scanner struct {
 	src   io.Reader

@@ -267,6 +267,11 @@ func TestBatch(t *testing.T) {
 		t.Errorf("the rest: whole %v, %v, %+v", whole, err, part)
 	}
 
+	var later Batch
+	if _, err := later.Fill(NewBytesScanner([]byte(`[{"headers":{"control":"up-to-date"}},`+change(1)+"]")), 1<<20); err != nil || later.UpToDate {
+		t.Errorf("a change after an up-to-date: up to date %v, %v", later.UpToDate, err)
+	}
+
 	for _, control := range []string{"must-refetch", "something-new"} {
 		var b Batch
 		if _, err := b.Fill(NewBytesScanner([]byte(`[{"headers":{"control":"`+control+`"}}]`)), 1); !errors.Is(err, ErrMalformed) {

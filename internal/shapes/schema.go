@@ -32,6 +32,9 @@ func MergeSchemas(headers ...string) (string, error) {
 			return "", malformed("the electric-schema header is not a JSON object of columns")
 		}
 		for name, c := range s {
+			if c == nil {
+				return "", malformed("the electric-schema header says nothing of a column")
+			}
 			c.nameElement()
 			s[name] = c
 		}

@@ -175,7 +175,7 @@ func (c *Client) askOnce(ctx context.Context, def *shapes.Definition, pos shapes
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	return nil, meaning(resp)
+	return nil, meaning(resp, def)
 }
 
 func (c *Client) roundTrip(ctx context.Context, target url.URL) (*http.Response, error) {
