@@ -1,0 +1,34 @@
+package oracle
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+)
+
+// TestSeed plays the seed in ORACLE_SEED, or a few at random and some that are
+// always the same.
+func TestSeed(t *testing.T) {
+	seeds := []uint64{1, 2, 3, 4, 10, 20}
+	for range 4 {
+		seeds = append(seeds, rand.Uint64N(1e9))
+	}
+	if text := os.Getenv("ORACLE_SEED"); text != "" {
+		seed, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatalf("ORACLE_SEED: %v", err)
+		}
+		seeds = []uint64{seed}
+	}
+	for _, seed := range seeds {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			s := settingsOf(seed)
+			t.Log(s)
+			if err := play(t, s, faults{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
