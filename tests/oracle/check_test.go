@@ -41,19 +41,20 @@ type held struct {
 	history  *history
 	rows     map[string]values
 	seen     map[string]int   // the highest number of each row, also of those that left
+	left     map[string]int   // the number that a row had when it last left
 	places   map[string]place // by table
 	ended    int              // snapshot-end messages
 	upToDate bool
 }
 
 func newHeld(f *feed, h *history) *held {
-	return &held{feed: f, history: h, rows: make(map[string]values), seen: make(map[string]int), places: make(map[string]place)}
+	return &held{feed: f, history: h, rows: make(map[string]values), seen: make(map[string]int), left: make(map[string]int), places: make(map[string]place)}
 }
 
 // clone is for a reader that comes back to what it had.
 func (h *held) clone() *held {
 	c := *h
-	c.rows, c.seen, c.places = make(map[string]values), maps.Clone(h.seen), maps.Clone(h.places)
+	c.rows, c.seen, c.left, c.places = make(map[string]values), maps.Clone(h.seen), maps.Clone(h.left), maps.Clone(h.places)
 	for key, row := range h.rows {
 		c.rows[key] = maps.Clone(row)
 	}
@@ -138,6 +139,7 @@ func (h *held) change(m *message) *violation {
 		if !holds {
 			return found(orphan, "a delete of a row that is not held")
 		}
+		h.left[m.Key] = number(row)
 		delete(h.rows, m.Key)
 		return nil
 	}
@@ -170,6 +172,9 @@ func (h *held) position(m *message) *violation {
 // reader would have missed how that ended.
 func (h *held) insert(m *message, was values) *violation {
 	row := normal(m.Value)
+	if n := number(row); was == nil && n <= h.left[m.Key] {
+		return found(regression, "number %d again, after it was deleted with number %d", n, h.left[m.Key])
+	}
 	if was != nil {
 		a, b := number(was), number(row)
 		if b < a {

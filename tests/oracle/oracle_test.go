@@ -11,7 +11,7 @@ import (
 // TestSeed plays the seed in ORACLE_SEED, or a few at random and some that are
 // always the same.
 func TestSeed(t *testing.T) {
-	seeds := []uint64{1, 2, 3, 4, 10, 20}
+	seeds := []uint64{1, 4, 10} // 4 truncates, 10 kills gateways
 	for range 4 {
 		seeds = append(seeds, rand.Uint64N(1e9))
 	}
@@ -30,5 +30,14 @@ func TestSeed(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestKilledProcesses plays a seed whose gateways are processes that are killed.
+func TestKilledProcesses(t *testing.T) {
+	s := settingsOf(20)
+	t.Log(s)
+	if err := play(t, s, faults{binary: buildProgram(t)}); err != nil {
+		t.Error(err)
 	}
 }

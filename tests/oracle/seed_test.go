@@ -239,7 +239,7 @@ func (p *player) reckon(ctx context.Context) error {
 	}
 	pending := p.all
 	var wrong *violation
-	ok := p.board.wait(ctx, patience, func(*board) bool {
+	ok := p.board.wait(ctx, p.settings.patience, func(*board) bool {
 		var left []*reader
 		for _, r := range pending {
 			arrived, v := r.judge(targets, truth[r.feed])
@@ -262,7 +262,7 @@ func (p *player) reckon(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
-	late := &violation{kind: lost, reader: pending[0].name, text: fmt.Sprintf("has not got to the sentinels within %s", patience)}
+	late := &violation{kind: lost, reader: pending[0].name, text: fmt.Sprintf("has not got to the sentinels within %s", p.settings.patience)}
 	for _, r := range pending {
 		late.text += "\n  " + r.name + "\n" + strings.Join(r.tracks(), "\n")
 	}

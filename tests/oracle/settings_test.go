@@ -22,10 +22,12 @@ type settings struct {
 	truncates    bool
 	widest       int // bytes of a payload
 	extraReaders int // beyond one for each feed
+	patience     time.Duration
 }
 
-// patience bounds every wait for what should come at once. It is shorter than
-// defaultHold: a reader that is woken by the end of its hold alone is late.
+// patience bounds every wait for what should come at once, but for settings that
+// say less. It is shorter than defaultHold: a reader that is woken by the end of
+// its hold alone is late.
 const (
 	patience    = 15 * time.Second
 	defaultHold = 20 * time.Second
@@ -57,6 +59,7 @@ func settingsOf(seed uint64) settings {
 		truncates:    chance(r, 20),
 		widest:       oneOf(r, 200, 4_000, 15_000, 60_000),
 		extraReaders: r.IntN(5),
+		patience:     patience,
 	}
 }
 

@@ -28,6 +28,9 @@ type environment struct {
 	batchFriendly string
 }
 
+// otherKey is the key of the environment that most feeds are not of.
+const otherKey = "tr_dev_secret1"
+
 // world is a database with two environments and what there is to follow in it.
 type world struct {
 	url  string
@@ -53,7 +56,7 @@ func newWorld(t *testing.T, s settings) *world {
 		INSERT INTO "Project" (id, slug, name, "externalRef", "organizationId") VALUES ('proj', 'proj', 'proj', 'proj', 'org');`)
 	for i := range w.envs {
 		e := &w.envs[i]
-		*e = environment{id: fmt.Sprint("env", i), key: fmt.Sprint("tr_dev_secret", i), batch: mint.Mint(runid.Legacy)}
+		*e = environment{id: fmt.Sprint("env", i), key: [...]string{"tr_dev_secret0", otherKey}[i], batch: mint.Mint(runid.Legacy)}
 		e.batchFriendly = runid.FormatBatch(e.batch)
 		fmt.Fprintf(&sql, `
 			INSERT INTO "RuntimeEnvironment" (id, slug, "apiKey", "pkApiKey", shortcode, "organizationId", "projectId")
