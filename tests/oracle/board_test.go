@@ -14,12 +14,13 @@ type board struct {
 	commits int            // transactions that have ended
 	answers int            // responses that readers have taken in
 	rotated map[string]int // truncations by table
+	counts  map[string]int // what has happened, for the report
 	closing bool           // the phase ends: nobody rests
 	cancel  context.CancelCauseFunc
 }
 
 func newBoard(cancel context.CancelCauseFunc) *board {
-	return &board{changed: make(chan struct{}), rotated: make(map[string]int), cancel: cancel}
+	return &board{changed: make(chan struct{}), rotated: make(map[string]int), counts: make(map[string]int), cancel: cancel}
 }
 
 // update changes the board and wakes everyone.
@@ -58,6 +59,13 @@ func (b *board) wait(ctx context.Context, most time.Duration, ok func(*board) bo
 			return false
 		}
 	}
+}
+
+// count notes that something has happened, and wakes nobody.
+func (b *board) count(what string, n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.counts[what] += n
 }
 
 // fail ends the seed with what was found first.

@@ -41,6 +41,7 @@ func (h habits) pause(ctx context.Context, r *reader) {
 			r.stored = &visit{r.at, r.held.clone()}
 			return
 		}
+		r.board.count("returned", 1)
 		r.begin(*r.stored)
 		r.stored = nil
 		r.client.CloseIdleConnections()

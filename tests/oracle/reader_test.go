@@ -34,7 +34,7 @@ type reader struct {
 	next      *answer // prefetched
 	stored    *visit  // what it had when it last went away
 
-	mu    sync.Mutex // guards what the judge looks at
+	mu    sync.Mutex // guards what the judge looks at; taken after board.mu
 	held  *held
 	trail []string // the last responses
 }
@@ -71,6 +71,8 @@ func (r *reader) run(ctx context.Context) {
 		r.next = nil
 		if a == nil {
 			a = r.ask(ctx, r.at)
+		} else {
+			r.board.count("prefetched", 1)
 		}
 		again, v := r.takeIn(ctx, a)
 		if v != nil && ctx.Err() == nil {
@@ -85,6 +87,7 @@ func (r *reader) run(ctx context.Context) {
 			continue
 		}
 		tries++
+		r.board.count("asked again", 1)
 		// As the clients do, from 100 ms on; the world is small, so less.
 		r.board.wait(ctx, time.Duration(1+r.rand.IntN(10<<min(tries, 5)))*time.Millisecond, func(*board) bool { return false })
 	}
@@ -166,13 +169,14 @@ func (r *reader) goOn(a *answer, next at, body []byte) *violation {
 	if err := json.Unmarshal(body, &messages); err != nil {
 		return found(protocol, "the body: %v", err)
 	}
+	_, header := head["Electric-Up-To-Date"]
+	r.tally(a, messages, header)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if v := r.held.take(messages); v != nil {
 		return v
 	}
 	told := r.held.upToDate
-	_, header := head["Electric-Up-To-Date"]
 	_, cursor := head["Electric-Cursor"]
 	switch {
 	case next.handle == "" || next.offset == "":
@@ -196,6 +200,23 @@ func (r *reader) goOn(a *answer, next at, body []byte) *violation {
 	return nil
 }
 
+// tally counts what came.
+func (r *reader) tally(a *answer, messages []message, upToDate bool) {
+	for _, m := range messages {
+		r.board.count(m.Headers.Operation+m.Headers.Control, 1)
+	}
+	switch {
+	case a.response.ContentLength < 0:
+		r.board.count("streamed", 1)
+	case a.asked.live && !upToDate:
+		r.board.count("live in parts", 1)
+	case a.asked.live:
+		r.board.count("live", 1)
+	default:
+		r.board.count("read", 1)
+	}
+}
+
 // startOver checks a 409 and forgets everything.
 func (r *reader) startOver(a *answer, handle string, body []byte) *violation {
 	r.dropPrefetched()
@@ -214,6 +235,7 @@ func (r *reader) startOver(a *answer, handle string, body []byte) *violation {
 	case r.refetches > most:
 		return found(refetched, "%d times, with %d truncations of its tables", r.refetches, most)
 	}
+	r.board.count("409", 1)
 	r.expired = a.asked.handle
 	r.stored = nil
 	r.begin(visit{at{handle: handle, offset: "-1"}, newHeld(r.feed, r.history)})

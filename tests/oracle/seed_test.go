@@ -33,6 +33,7 @@ func play(t *testing.T, s settings, broken faults) error {
 	}
 	cancel(nil)
 	p.readers.Wait()
+	t.Log(p.board.counts)
 	return err
 }
 
