@@ -157,7 +157,11 @@ func startGateway(t *testing.T, s settings, pool *pgxpool.Pool, source *electric
 	must(err)
 	who, err := auth.NewAuthenticator(auth.Config{Directory: auth.NewPostgresDirectory(pool)})
 	must(err)
-	flights := flight.New(flight.Config{Source: source, Linger: s.linger})
+	flying := flight.Config{Source: source, Linger: s.linger}
+	if s.unfinished {
+		flying.CompleteBytes, flying.CompleteWithin = 1, time.Nanosecond
+	}
+	flights := flight.New(flying)
 	merger := merge.New(merge.Config{Upstreams: [merge.Sides]*flight.Group{flights, flights}, PageBytes: s.pageBytes})
 	service := feeds.New(feeds.Config{Merger: merger, Codec: codec, Hold: s.hold})
 	handler, err := gateway.New(gateway.Config{Auth: who, Finder: store, Feeds: service})

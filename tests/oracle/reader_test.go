@@ -43,6 +43,7 @@ type reader struct {
 type at struct {
 	handle, offset, cursor string
 	live                   bool
+	told                   bool // that it was up to date, by the answer before
 }
 
 var start = at{offset: "-1"}
@@ -160,7 +161,7 @@ func (r *reader) takeIn(ctx context.Context, a *answer) (again bool, v *violatio
 	return false, found(protocol, "status %d: %.300s", a.response.StatusCode, body)
 }
 
-func (a at) String() string { return fmt.Sprintf("%.30s live=%v", a.offset, a.live) }
+func (a at) String() string { return fmt.Sprintf("%s live=%v told=%v", a.offset, a.live, a.told) }
 
 // goOn checks a 200 and takes in its rows.
 func (r *reader) goOn(a *answer, next at, body []byte) *violation {
@@ -189,12 +190,10 @@ func (r *reader) goOn(a *answer, next at, body []byte) *violation {
 		return found(protocol, "electric-cursor on an answer of which live is %v", a.asked.live)
 	case !told && next.offset == a.asked.offset:
 		return found(stuck, "not up to date, and the offset stays %s", next.offset)
-	case a.asked.live && told && !slices.ContainsFunc(messages, isChange) && a.took < r.settings.hold*3/4 && !a.gateway.over.Load():
+	case a.asked.live && a.asked.told && !slices.ContainsFunc(messages, isChange) && a.took < r.settings.hold*3/4 && !a.gateway.over.Load():
 		return found(notHeld, "a live answer without rows after %s of a hold of %s", a.took, r.settings.hold)
 	}
-	if told {
-		next.live = true
-	}
+	next.live, next.told = next.live || told, told
 	next.cursor = head.Get("Electric-Cursor")
 	r.at = next
 	return nil

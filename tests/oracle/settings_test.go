@@ -16,6 +16,7 @@ type settings struct {
 	longPoll     time.Duration // of the shape server
 	hold         time.Duration // of the gateway
 	linger       time.Duration // of flights
+	unfinished   bool          // live answers that a chunk cuts off are not completed
 	separate     bool          // the shape server is asked over a socket
 	instances    int           // gateways at a time
 	takeovers    bool          // gateways are killed and replaced
@@ -53,6 +54,7 @@ func settingsOf(seed uint64) settings {
 		longPoll:     oneOf(r, defaultHold, defaultHold, 700*time.Millisecond),
 		hold:         oneOf(r, defaultHold, defaultHold, 250*time.Millisecond),
 		linger:       oneOf(r, 0, 0, -1, 50*time.Millisecond),
+		unfinished:   chance(r, 30),
 		separate:     chance(r, 30),
 		instances:    1 + r.IntN(2),
 		takeovers:    seed%10 == 0,
@@ -64,6 +66,6 @@ func settingsOf(seed uint64) settings {
 }
 
 func (s settings) String() string {
-	return fmt.Sprintf("seed %d: %d phases of %d transactions, chunks of %d, pages of %d, payloads up to %d, long poll %s, hold %s, linger %s, %d gateways, separate %v, takeovers %v, truncates %v",
-		s.seed, s.phases, s.transactions, s.chunkBytes, s.pageBytes, s.widest, s.longPoll, s.hold, s.linger, s.instances, s.separate, s.takeovers, s.truncates)
+	return fmt.Sprintf("seed %d: %d phases of %d transactions, chunks of %d, pages of %d, payloads up to %d, long poll %s, hold %s, linger %s, unfinished %v, %d gateways, separate %v, takeovers %v, truncates %v",
+		s.seed, s.phases, s.transactions, s.chunkBytes, s.pageBytes, s.widest, s.longPoll, s.hold, s.linger, s.unfinished, s.instances, s.separate, s.takeovers, s.truncates)
 }

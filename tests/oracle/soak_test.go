@@ -65,8 +65,12 @@ func TestSoak(t *testing.T) {
 			if s.takeovers {
 				killed++
 			}
-			fmt.Fprintf(file, "%s %d %dms takeovers=%v truncates=%v processes=%v\n",
-				word, seed, time.Since(began).Milliseconds(), s.takeovers, s.truncates, parts.binary != "")
+			why := ""
+			if err != nil {
+				why, _, _ = strings.Cut(fmt.Sprintf(" %q", err.Error()), `\n`)
+			}
+			fmt.Fprintf(file, "%s %d %dms takeovers=%v truncates=%v processes=%v%s\n",
+				word, seed, time.Since(began).Milliseconds(), s.takeovers, s.truncates, parts.binary != "", why)
 		})
 	}
 	t.Logf("%d seeds green now and %d before, %d red; %d of now's with gateways killed; the log is %s", green, len(done), red, killed, path)
