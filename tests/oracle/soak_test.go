@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// TestSoak plays as many seeds as ORACLE_SEEDS says, from 1 on. Those that the
-// file ORACLE_LOG, or tests/.cache/oracle.log, calls green are not played again,
-// so that a soak goes on where it was stopped. What failed is played again, and
-// belongs into found_test.go.
+// TestSoak plays as many seeds as ORACLE_SEEDS says, from ORACLE_FIRST or 1 on.
+// Those that the file ORACLE_LOG, or tests/.cache/oracle.log, calls green are not
+// played again, so that a soak goes on where it was stopped. What failed is
+// played again, and belongs into found_test.go.
 //
 // Without ORACLE_SEEDS there is nothing for it to do: make soak sets it.
 func TestSoak(t *testing.T) {
@@ -24,6 +24,8 @@ func TestSoak(t *testing.T) {
 	if most == 0 {
 		return
 	}
+	first, _ := strconv.ParseUint(os.Getenv("ORACLE_FIRST"), 10, 64)
+	first = max(first, 1)
 	path := os.Getenv("ORACLE_LOG")
 	if path == "" {
 		path = "../.cache/oracle.log"
@@ -42,7 +44,7 @@ func TestSoak(t *testing.T) {
 	defer file.Close()
 	binary := buildProgram(t)
 	green, red, killed := 0, 0, 0
-	for seed := uint64(1); seed <= most; seed++ {
+	for seed := first; seed < first+most; seed++ {
 		if _, ok := done[seed]; ok {
 			continue
 		}
