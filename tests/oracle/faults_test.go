@@ -35,7 +35,8 @@ func TestFaultsAreNoticed(t *testing.T) {
 			const tries = 3 // a seed may have nothing that the fault could spoil
 			for seed := uint64(1); seed <= tries; seed++ {
 				s := settingsOf(seed)
-				s.hold, s.longPoll, s.truncates, s.transactions, s.patience = defaultHold, defaultHold, false, 12, 4*time.Second
+				s.hold, s.longPoll, s.truncates, s.patience = defaultHold, defaultHold, false, 4*time.Second
+				s.phases, s.transactions, s.extraReaders, s.widest = 2, 10, 0, 200
 				err := play(t, s, c.broken)
 				if err == nil {
 					continue
