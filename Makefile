@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help dev build test lint bench
+.PHONY: help dev build test lint bench soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,3 +23,8 @@ lint: ## Run golangci-lint
 
 bench: ## Measure: prints the README's tables
 	go run ./tests/bench
+
+SEEDS ?= 1000
+
+soak: ## Play the oracle's first SEEDS seeds, but for those that tests/.cache/oracle.log calls green
+	ORACLE_SEEDS=$(SEEDS) go test -count=1 -timeout 0 -run 'TestSoak$$' -v ./tests/oracle

@@ -10,7 +10,8 @@
 //     in the body. A side is up to date when its last answer was, at the offset
 //     held; that bit is part of the client's place (shapes.Progress).
 //   - An answer that is not up to date moves the client.
-//   - A live answer is not empty before the hold ends.
+//   - A live answer is not empty before the hold ends, unless it is the first to
+//     say up to date after one that could not.
 //   - One side's rotation is the feed's. Nothing else resets a client.
 //   - Rows pass byte for byte and in the order of their side, but for the "last"
 //     header. Between the sides there is no order.
@@ -30,11 +31,13 @@
 //
 //   - a side that was read, is not up to date and moved is read once more, unless
 //     a body is too large to hold already;
-//   - live with nothing in hand, a side that is up to date is waited for;
+//   - live with nothing to tell, a side that is up to date is waited for; there is
+//     something to tell with something in hand, and when every side is up to date
+//     that was not when the request came;
 //   - then, while a read is out, the phase is Gathering (not live), Holding (live,
-//     nothing in hand) or Completing (live, something in hand);
-//   - with no read out: not live, answer. Live with something in hand, settle if
-//     another side waits, else answer. Live with nothing in hand and a side
+//     nothing to tell) or Completing (live, something to tell);
+//   - with no read out: not live, answer. Live with something to tell, settle if
+//     another side waits, else answer. Live with nothing to tell and a side
 //     behind, answer. Otherwise Holding.
 //
 // "answer" is Answered, or Unavailable if the answer would neither be up to date

@@ -50,6 +50,9 @@ type State struct {
 	Phase Phase
 	Live  bool
 	Sides [Sides]Side
+	// Behind is set if the request came with a side that was not up to date: the
+	// last answer could not say that nothing is missing.
+	Behind bool
 	// Rows is set once there is a row in hand.
 	Rows bool
 	// Large is set once a body is too large to hold: it will be streamed, and
@@ -70,6 +73,11 @@ func (s *State) UpToDate() bool {
 
 // inHand says that there is something to send.
 func (s *State) inHand() bool { return s.Rows || s.Large }
+
+// tells says that there is something to tell a client who waits: something to
+// send, or that nothing is missing any more. Clients show a transaction when
+// they are told that, so it must not wait for the next one.
+func (s *State) tells() bool { return s.inHand() || s.Behind && s.UpToDate() }
 
 func (s *State) moved() bool {
 	for i := range s.Sides {

@@ -38,6 +38,7 @@ func begin(s State) (State, []Effect) {
 	if s.Live {
 		s.Phase = Holding
 	}
+	s.Behind = !s.UpToDate()
 	var effects []Effect
 	for i := range s.Sides {
 		side := &s.Sides[i]
@@ -78,10 +79,10 @@ func heard(s State, e Event) (State, []Effect) {
 		s.Phase = Refetch // one side's rotation ends the composite
 		return s, nil
 	case Failed:
-		// The side keeps its place. What is in hand goes out without it, and
+		// The side keeps its place. What is to be told goes out without it, and
 		// one that was being read on has answered; but an answer that is not
 		// live needs every side, for its schema too.
-		if readOn || s.Live && s.inHand() {
+		if readOn || s.Live && s.tells() {
 			return proceed(s, e)
 		}
 		s.Phase = Unavailable
@@ -110,11 +111,11 @@ func proceed(s State, e Event) (State, []Effect) {
 	}
 	reading := s.any(Reading)
 	switch {
-	case !reading && (!s.Live || !s.inHand() && !s.UpToDate()):
+	case !reading && (!s.Live || !s.tells() && !s.UpToDate()):
 		return finish(s), nil
-	case s.Live && !s.inHand() && side.UpToDate:
+	case s.Live && !s.tells() && side.UpToDate:
 		return s, []Effect{ask(side, e.Side, Wait)}
-	case reading && s.Live && s.inHand():
+	case reading && s.Live && s.tells():
 		s.Phase = Completing
 	case reading || s.Phase == Settling && s.any(Waiting):
 	case s.any(Waiting):

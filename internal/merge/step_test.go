@@ -45,6 +45,9 @@ var (
 	behind   = State{Live: true, Sides: [Sides]Side{{Progress: opened(1, true)}, {Progress: opened(1, false)}}}
 	oneSided = State{Live: true, Sides: [Sides]Side{{Progress: opened(1, true)}}}
 
+	oneBehind  = State{Live: true, Sides: [Sides]Side{{Progress: opened(1, false)}}}
+	bothBehind = State{Live: true, Sides: [Sides]Side{{Progress: opened(1, false)}, {Progress: opened(1, false)}}}
+
 	whole0     = Event{Kind: Whole, Side: 0, Next: place(2), UpToDate: true, Rows: true}
 	empty0     = Event{Kind: Whole, Side: 0, Next: place(1), UpToDate: true}
 	whole1     = Event{Kind: Whole, Side: 1, Next: place(2), UpToDate: true, Rows: true}
@@ -110,7 +113,10 @@ func TestTable(t *testing.T) {
 		{"Holding/News, alone, unfinished", oneSided, []Event{unfinished}, "Answered"},
 		{"Holding/News, other is read", behind, []Event{news0}, "Completing"},
 		{"Holding/News, without rows", live, []Event{{Kind: News, Side: 0, Next: place(2), UpToDate: true}}, "Holding wait0"},
-		{"Holding/Whole, nothing", behind, []Event{empty1}, "Holding wait1"},
+		{"Holding/Whole, nothing", behind, []Event{empty1}, "Settling settle0"},
+		{"Holding/Whole, nothing, alone", oneBehind, []Event{empty0}, "Answered up-to-date"},
+		{"Holding/Whole, nothing, other is read", bothBehind, []Event{empty0}, "Holding wait0"},
+		{"Holding/Whole, nothing, last", bothBehind, []Event{empty0, empty1}, "Settling settle0"},
 		{"Holding/Whole, rows", behind, []Event{whole1}, "Settling settle0"},
 		{"Holding/Whole, read on", behind, []Event{moved1}, "Holding read1"},
 		{"Holding/Whole, still behind", behind, []Event{moved1, moved1}, "Answered"},
@@ -143,6 +149,7 @@ func TestTable(t *testing.T) {
 		{"Settling/News", live, []Event{news0, news1}, "Answered up-to-date"},
 		{"Settling/Rotated", live, []Event{news0, rotated1}, "Refetch"},
 		{"Settling/Failed", live, []Event{news0, failed1}, "Answered up-to-date"},
+		{"Settling/Failed, nothing in hand", behind, []Event{empty1, failed0}, "Answered up-to-date"},
 		{"Settling/Settled", live, []Event{news0, settled}, "Answered up-to-date"},
 		{"Settling/Settled, unfinished", live, []Event{unfinished, settled}, "Answered"},
 		{"Settling/Expired", live, []Event{news0, expired}, "Answered up-to-date"},
@@ -197,6 +204,9 @@ func TestLaws(t *testing.T) {
 		do := func(e Event) {
 			var effects []Effect
 			s, effects = Step(s, e)
+			if s.Phase == Holding && s.UpToDate() && !start.UpToDate() && !s.any(Reading) {
+				t.Fatalf("a client is held who was never told that it is up to date: %+v", s)
+			}
 			if s.Phase.Over() && len(effects) > 0 {
 				t.Fatalf("effects after the end: %v", effects)
 			}

@@ -1,0 +1,9 @@
+package oracle
+
+import (
+	"testing"
+
+	"github.com/realtime-gw/realtime-gw/internal/localpg/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }

@@ -1,0 +1,71 @@
+package oracle
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// settings are what a seed says about its world.
+type settings struct {
+	seed         uint64
+	phases       int
+	transactions int           // in a phase
+	chunkBytes   int           // of the shape server
+	pageBytes    int           // of the merge
+	longPoll     time.Duration // of the shape server
+	hold         time.Duration // of the gateway
+	linger       time.Duration // of flights
+	unfinished   bool          // live answers that a chunk cuts off are not completed
+	separate     bool          // the shape server is asked over a socket
+	instances    int           // gateways at a time
+	takeovers    bool          // gateways are killed and replaced
+	truncates    bool
+	widest       int // bytes of a payload
+	extraReaders int // beyond one for each feed
+	patience     time.Duration
+}
+
+// patience bounds every wait for what should come at once, but for settings that
+// say less. It is shorter than defaultHold: a reader that is woken by the end of
+// its hold alone is late.
+const (
+	patience    = 15 * time.Second
+	defaultHold = 20 * time.Second
+)
+
+// random is a source of the seed for one purpose.
+func random(seed, purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, purpose)) }
+
+// chance is true n times of a hundred.
+func chance(r *rand.Rand, n int) bool { return r.IntN(100) < n }
+
+func oneOf[T any](r *rand.Rand, list ...T) T { return list[r.IntN(len(list))] }
+
+// settingsOf draws the world of a seed. Every tenth has gateways killed.
+func settingsOf(seed uint64) settings {
+	r := random(seed, 1)
+	return settings{
+		seed:         seed,
+		phases:       2 + r.IntN(3),
+		transactions: 4 + r.IntN(20),
+		chunkBytes:   oneOf(r, 10_000, 10_000, 10_000, 1, 700, 3_000, 100_000, 10<<20),
+		pageBytes:    oneOf(r, 512<<10, 512<<10, 1, 2_000, 20_000),
+		longPoll:     oneOf(r, defaultHold, defaultHold, 700*time.Millisecond),
+		hold:         oneOf(r, defaultHold, defaultHold, 250*time.Millisecond),
+		linger:       oneOf(r, 0, 0, -1, 50*time.Millisecond),
+		unfinished:   chance(r, 30),
+		separate:     chance(r, 30),
+		instances:    1 + r.IntN(2),
+		takeovers:    seed%10 == 0,
+		truncates:    chance(r, 20),
+		widest:       oneOf(r, 200, 4_000, 15_000, 60_000),
+		extraReaders: r.IntN(5),
+		patience:     patience,
+	}
+}
+
+func (s settings) String() string {
+	return fmt.Sprintf("seed %d: %d phases of %d transactions, chunks of %d, pages of %d, payloads up to %d, long poll %s, hold %s, linger %s, unfinished %v, %d gateways, separate %v, takeovers %v, truncates %v",
+		s.seed, s.phases, s.transactions, s.chunkBytes, s.pageBytes, s.widest, s.longPoll, s.hold, s.linger, s.unfinished, s.instances, s.separate, s.takeovers, s.truncates)
+}
