@@ -49,6 +49,10 @@ func openControl(ctx context.Context, cfg Config) (*control, error) {
 		// The parse error can hold the URL, and the URL holds the password.
 		return nil, errors.New("the database URL cannot be read: it should look like postgres://user:password@host:5432/name")
 	}
+	for k, v := range SessionSettings() {
+		pc.RuntimeParams[k] = v
+	}
+	pc.RuntimeParams["default_transaction_read_only"] = "off"
 	pc.RuntimeParams["application_name"] = "realtime-gw control " + cfg.Slot
 	conn, err := pgx.ConnectConfig(ctx, pc)
 	if err != nil {

@@ -53,8 +53,11 @@ func (r *recorder) change(f func()) {
 
 func (r *recorder) Begin(tx Transaction) { r.change(func() { r.open = &collected{Transaction: tx} }) }
 func (r *recorder) Change(c Change) {
-	if r.slow != nil {
-		r.slow(c)
+	r.mu.Lock()
+	slow := r.slow
+	r.mu.Unlock()
+	if slow != nil {
+		slow(c)
 	}
 	r.change(func() { r.open.Changes = append(r.open.Changes, c) })
 }
@@ -108,16 +111,25 @@ type bench struct {
 
 var benchTables = []Table{{"public", "a"}, {"public", "Odd.Name"}}
 
-func newBench(t *testing.T) *bench {
+func newBench(t *testing.T) *bench { return newBenchWith(t, Config{}) }
+
+// newBenchWith runs setup in the new database first.
+func newBenchWith(t *testing.T, config Config, setup ...string) *bench {
 	t.Helper()
-	b := &bench{recorder: newRecorder(), t: t}
-	b.config = Config{DatabaseURL: pgtest.Empty(t), Slot: pgtest.Slot(t), Tables: benchTables}
+	return newBenchAt(t, pgtest.Empty(t), config, setup...)
+}
+
+func newBenchAt(t *testing.T, url string, config Config, setup ...string) *bench {
+	t.Helper()
+	b := &bench{recorder: newRecorder(), t: t, config: config}
+	b.config.DatabaseURL, b.config.Slot, b.config.Tables = url, pgtest.Slot(t), benchTables
 	db, err := pgx.Connect(t.Context(), b.config.DatabaseURL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.db = db
 	t.Cleanup(func() { _ = db.Close(context.Background()) })
+	b.exec(setup...)
 	b.exec(`CREATE TABLE a (id int PRIMARY KEY, v text, n numeric)`,
 		`CREATE TABLE "Odd.Name" (id int PRIMARY KEY)`, `CREATE TABLE other (id int)`,
 		`ALTER TABLE a REPLICA IDENTITY FULL`, `ALTER TABLE "Odd.Name" REPLICA IDENTITY FULL`,
