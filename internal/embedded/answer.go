@@ -25,7 +25,7 @@ type answer struct {
 func (a *answer) serve() (again bool) {
 	a.shape.enter(a)
 	defer func() {
-		a.shape.leave(a)
+		a.shape.leave(a, a.server.hooks.now())
 		if a.timer != nil {
 			a.timer.Stop()
 		}

@@ -36,13 +36,18 @@ func (c *Config) lack(shapes int, l *ledger) *noRoomError {
 	return nil
 }
 
+const (
+	someMargin   = 64 // for the next shapes
+	coarseMargin = 2  // when a snapshot was too large for what was left
+)
+
 // tight says of which bounds there is little left.
 type tight struct{ shapes, memory, files, disk bool }
 
-// tight looks at the bounds from a little below, so that not every new shape has
-// to ask somebody to make way.
-func (c *Config) tight(shapes int, l *ledger) tight {
-	near := func(n, bound int64) bool { return n >= bound-bound/64 }
+// tight looks at the bounds from one part in margin below, so that not every new
+// shape has to ask somebody to make way.
+func (c *Config) tight(shapes int, l *ledger, margin int64) tight {
+	near := func(n, bound int64) bool { return n >= bound-bound/margin }
 	return tight{
 		shapes: near(int64(shapes), int64(c.MaxShapes)),
 		memory: near(l.memory.Load(), c.MemoryBytes),

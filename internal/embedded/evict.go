@@ -22,7 +22,7 @@ func (s *Server) makeRoom(now time.Time) error {
 	if s.lack() == nil {
 		return nil
 	}
-	s.relieve(now)
+	s.relieve(now, someMargin)
 	if err := s.lack(); err != nil {
 		return err
 	}
@@ -36,9 +36,9 @@ func (s *Server) lack() *noRoomError {
 }
 
 // relieve gives up shapes that nobody reads, those that were read longest ago
-// first, until every bound has something to spare; then, if the memory is still
+// first, until every bound has a margin to spare; then, if the memory is still
 // full, it cuts the longest logs of the others short.
-func (s *Server) relieve(now time.Time) {
+func (s *Server) relieve(now time.Time, margin int64) {
 	s.relief.Lock()
 	defer s.relief.Unlock()
 	if now.Before(s.noRelief) {
@@ -46,7 +46,7 @@ func (s *Server) relieve(now time.Time) {
 	}
 	candidates := s.candidates(now)
 	for _, c := range candidates {
-		if c.idle && c.helps(s.tight()) {
+		if c.idle && c.helps(s.tight(margin)) {
 			s.retireIdle(c.shape, now)
 		}
 	}
@@ -93,10 +93,10 @@ func (c *candidate) helps(t tight) bool {
 	return t.shapes || t.memory && c.memory > 0 || (t.files || t.disk) && c.disk > 0
 }
 
-func (s *Server) tight() tight {
+func (s *Server) tight(margin int64) tight {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.cfg.tight(len(s.shapes)+len(s.former), &s.ledger)
+	return s.cfg.tight(len(s.shapes)+len(s.former), &s.ledger, margin)
 }
 
 // shorten deals with a shape whose log has outgrown its share: it is given up if

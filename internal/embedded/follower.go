@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"sync"
-	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/replication"
 )
@@ -81,7 +80,7 @@ func (f *follower) Change(c replication.Change) {
 // then lets the server's position grow: a reader that takes the position first
 // and reads the log second never names a position beyond what it has read.
 func (f *follower) Commit() {
-	s, now := f.server, time.Now()
+	s, now := f.server, f.server.hooks.now()
 	for _, sh := range f.touched {
 		switch sh.commit(now) {
 		case over:
@@ -99,7 +98,7 @@ func (f *follower) Commit() {
 	}
 	f.forget()
 	if s.ledger.memory.Load() > s.cfg.MemoryBytes {
-		s.relieve(now)
+		s.relieve(now, someMargin)
 	}
 }
 

@@ -26,7 +26,7 @@ func (s *Server) resolve(ctx context.Context, d *definition, handle string) (*sh
 	if sh != nil {
 		return sh, nil
 	}
-	if err := s.makeRoom(time.Now()); err != nil {
+	if err := s.makeRoom(s.hooks.now()); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, catalogTimeout)
@@ -61,7 +61,7 @@ func (s *Server) create(id string, q *query) (*shape, error) {
 		return nil, full
 	}
 	ctx, stop := context.WithCancel(s.ctx)
-	sh := newShape(s.newHandle(id), id, q, &s.cfg, &s.ledger, stop)
+	sh := newShape(s.newHandle(id), id, q, &s.cfg, &s.ledger, s.hooks.now(), stop)
 	sh.born = s.lastMicro
 	s.shapes[id] = sh
 	s.work.Add(1)
@@ -77,6 +77,7 @@ func (s *Server) create(id string, q *query) (*shape, error) {
 			s.retire(sh, nil)
 		case errors.As(err, &full):
 			s.retire(sh, full)
+			s.relieve(s.hooks.now(), coarseMargin) // for whoever asks again
 		default:
 			s.cfg.Logger.Warn().Err(err).Str("table", q.schema.table.Name).Msg("a snapshot failed")
 			s.retire(sh, &snapshotError{err})

@@ -52,12 +52,12 @@ type shape struct {
 	failure  error // why the snapshot could not be taken; set with rotated only
 }
 
-func newShape(handle, identity string, q *query, cfg *Config, l *ledger, stop func()) *shape {
+func newShape(handle, identity string, q *query, cfg *Config, l *ledger, now time.Time, stop func()) *shape {
 	return &shape{
 		handle: handle, identity: identity, query: q, ledger: l,
 		share: cfg.ShapeBytes, most: cfg.MemoryBytes / 2, stop: stop,
 		changed: make(chan struct{}),
-		use:     newUse(cfg.KeepFor, time.Now()),
+		use:     newUse(cfg.KeepFor, now),
 		log:     shapeLog{chunkBytes: cfg.ChunkBytes},
 		spool:   newSpool(cfg, l), writing: true,
 	}
@@ -83,10 +83,10 @@ func (sh *shape) enter(a *answer) {
 }
 
 // leave notes that it has ended.
-func (sh *shape) leave(a *answer) {
+func (sh *shape) leave(a *answer, now time.Time) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sh.use.leave(a, time.Now())
+	sh.use.leave(a, now)
 }
 
 // joinPoint is what a snapshot sees, and a position of the log that it cannot

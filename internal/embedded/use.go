@@ -14,7 +14,8 @@ type use struct {
 	last    time.Time                 // when the last of those that have ended did
 
 	// The least place to which a reader may come back is known for a window of
-	// keep and the one before it, so for at least keep.
+	// at least keep and the one before it: for keep at least, for less than
+	// three times as long.
 	since          time.Time
 	least, earlier *shapes.Offset
 }
