@@ -35,10 +35,25 @@ type bench struct {
 
 func newBench(t testing.TB, cfg Config) *bench {
 	t.Helper()
-	cfg.DatabaseURL, cfg.Slot = pgtest.Database(t), pgtest.Slot(t)
+	return newBenchAt(t, pgtest.Database(t), cfg)
+}
+
+func newBenchAt(t testing.TB, databaseURL string, cfg Config) *bench {
+	t.Helper()
+	cfg.DatabaseURL, cfg.Slot = databaseURL, pgtest.Slot(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	db, err := pgx.Connect(ctx, cfg.DatabaseURL)
+	config, err := pgx.ParseConfig(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range map[string]string{ // whatever the database's own are
+		"statement_timeout": "0", "lock_timeout": "0", "idle_session_timeout": "0",
+		"default_transaction_read_only": "off", "search_path": "public", "client_encoding": "UTF8", "DateStyle": "ISO", "TimeZone": "UTC",
+	} {
+		config.RuntimeParams[k] = v
+	}
+	db, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		t.Fatal(err)
 	}
