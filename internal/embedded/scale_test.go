@@ -18,8 +18,8 @@ import (
 //	go test -run '^$' -bench ChangeAmongShapes -count 5 ./internal/embedded
 //
 // The shapes take turns in one round, so that all see the machine in the same
-// mood; the median of the rounds is reported, and the run fails when the medians
-// differ by more than 20 %.
+// mood. The median and the lowest tenth of the rounds are reported; the run fails
+// when the latter, which other programs disturb least, differs by more than 20 %.
 func BenchmarkChangeAmongShapes(b *testing.B) {
 	counts := []int{10, 1000, 10_000}
 	var servers []*follower
@@ -50,9 +50,10 @@ func BenchmarkChangeAmongShapes(b *testing.B) {
 	least, most := 1e18, 0.0
 	for i, n := range counts {
 		slices.Sort(took[i])
-		median := took[i][len(took[i])/2]
-		b.ReportMetric(median, fmt.Sprintf("ns/change-of-%d", n))
-		least, most = min(least, median), max(most, median)
+		low := took[i][len(took[i])/10]
+		b.ReportMetric(took[i][len(took[i])/2], fmt.Sprintf("ns/change-of-%d", n))
+		b.ReportMetric(low, fmt.Sprintf("ns/lowest-of-%d", n))
+		least, most = min(least, low), max(most, low)
 	}
 	if len(took[0]) >= 100 && most > 1.2*least {
 		b.Errorf("the cost of a change differs by %.0f %%", 100*(most/least-1))
