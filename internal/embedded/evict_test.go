@@ -51,6 +51,25 @@ func TestIdleShapesMakeWay(t *testing.T) {
 	}
 }
 
+// TestOldestGoesFirst: of those that nobody reads, the one that was read longest
+// ago.
+func TestOldestGoesFirst(t *testing.T) {
+	b := newBench(t, Config{MaxShapes: 3})
+	made := map[string]reply{}
+	for _, env := range []string{"a", "c", "d"} {
+		made[env] = b.get(tagFeed(env))
+		b.later(time.Second)
+	}
+	b.get(with(tagFeed("a"), "handle", made["a"].handle(), "offset", "0_inf"))
+	b.later(time.Minute)
+	b.get(tagFeed("e"))
+	for env, status := range map[string]int{"a": 200, "d": 200} {
+		if got := b.get(with(tagFeed(env), "handle", made[env].handle(), "offset", "0_inf")); got.status != status {
+			t.Errorf("%s: %d", env, got.status)
+		}
+	}
+}
+
 // TestNoRoom: when nobody makes way, a new shape is a 503 that says why and when
 // to come back, never a 409; those that are there go on; room is found later.
 func TestNoRoom(t *testing.T) {

@@ -139,6 +139,21 @@ func TestPostgresRestarts(t *testing.T) {
 	}
 }
 
+// TestOwnLockIsNoOthers: what keeps the lock is this Stream's own last connection,
+// of which Postgres does not know that it is gone.
+func TestOwnLockIsNoOthers(t *testing.T) {
+	b := newBench(t)
+	again, err := openControl(t.Context(), b.config, b.stream.control.conn.PgConn().PID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.exec(`INSERT INTO a VALUES (1)`)
+	b.transactions(1)
+}
+
 // TestLockIsWatched: who loses the lock with its connection takes it again.
 func TestLockIsWatched(t *testing.T) {
 	b := newBenchWith(t, Config{CheckInterval: 20 * time.Millisecond})

@@ -42,8 +42,10 @@ type control struct {
 	slot string
 }
 
-// openControl connects and takes the lock on the slot's name.
-func openControl(ctx context.Context, cfg Config) (*control, error) {
+// openControl connects and takes the lock on the slot's name. previous is the
+// process id of this Stream's last control connection, 0 for none: Postgres may
+// not know yet that it is gone, and keep the lock for it.
+func openControl(ctx context.Context, cfg Config, previous uint32) (*control, error) {
 	pc, err := pgx.ParseConfig(cfg.DatabaseURL)
 	if err != nil {
 		// The parse error can hold the URL, and the URL holds the password.
@@ -59,6 +61,14 @@ func openControl(ctx context.Context, cfg Config) (*control, error) {
 		return nil, fmt.Errorf("connect to the database: %w", err)
 	}
 	c := &control{conn: conn, slot: cfg.Slot}
+	if previous != 0 {
+		_, err = conn.Exec(ctx, `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+			WHERE pid = $1 AND application_name = current_setting('application_name') AND datname = current_database()`, previous)
+		if err != nil {
+			_ = conn.Close(ctx)
+			return nil, fmt.Errorf("end the last control connection: %w", err)
+		}
+	}
 	var mine bool
 	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(hashtextextended('realtime-gw slot ' || $1, 0))`, cfg.Slot).Scan(&mine)
 	if err == nil && !mine {

@@ -40,7 +40,7 @@ func Open(ctx context.Context, cfg Config) (*Stream, error) {
 	if cfg.CheckInterval <= 0 {
 		cfg.CheckInterval = 5 * time.Second
 	}
-	c, err := openControl(ctx, cfg)
+	c, err := openControl(ctx, cfg, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (s *Stream) hold(ctx context.Context) error {
 		return nil
 	}
 	_ = s.control.close(ctx)
-	c, err := openControl(ctx, s.cfg)
+	c, err := openControl(ctx, s.cfg, s.control.conn.PgConn().PID())
 	if err != nil {
 		return err
 	}
