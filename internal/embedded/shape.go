@@ -4,7 +4,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/realtime-gw/realtime-gw/internal/replication"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 )
 
@@ -87,20 +86,6 @@ func (sh *shape) leave(a *answer, now time.Time) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.use.leave(a, now)
-}
-
-// joinPoint is what a snapshot sees, and a position of the log that it cannot
-// see beyond.
-type joinPoint struct {
-	snapshot pgSnapshot
-	until    replication.LSN
-}
-
-// covers says whether a transaction's changes are in the snapshot already. A
-// 32-bit transaction id means something near the snapshot only, which is why the
-// position is asked first: a shape may live longer than ids take to come round.
-func (j joinPoint) covers(tx replication.Transaction) bool {
-	return tx.CommitLSN < j.until && j.snapshot.sees(tx.XID)
 }
 
 // addChunk makes another chunk of the snapshot readable; last ends it.
