@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -40,11 +41,23 @@ func (s *Server) resolve(ctx context.Context, d *definition, handle string) (*sh
 	case index == nil:
 		return nil, &requestError{"table", fmt.Sprintf(`Table "%s"."%s" is not served by the embedded shape server`, d.table.Schema, d.table.Name)}
 	}
-	q, bad := bind(d, t)
+	q, bad := bind(d, s.shared(index, t))
 	if bad != nil {
 		return nil, bad
 	}
 	return s.create(id, q)
+}
+
+// shared is the layout itself, or one that other shapes have and that is the same:
+// it is most of what a shape takes up.
+func (s *Server) shared(x *tableIndex, t *tableSchema) *tableSchema {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if last := x.schema; last != nil && last.oid == t.oid && slices.Equal(last.columns, t.columns) {
+		return last
+	}
+	x.schema = t
+	return t
 }
 
 // create makes a new shape and starts its snapshot.
