@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/realtime-gw/realtime-gw/internal/replication"
 )
 
 // grow writes n runs of an environment, a second apart.
@@ -177,5 +179,34 @@ func TestShapeInsideATransaction(t *testing.T) {
 		if err := r.apply(got.body); err != nil || len(r.rows) != 1500 {
 			t.Errorf("shape %d has %d rows, %v", i, len(r.rows), err)
 		}
+	}
+}
+
+// TestShapeWaitsForTheOpenTransaction: the transaction that is being read when a
+// shape is made is in its snapshot: of its log it would have the rest alone.
+func TestShapeWaitsForTheOpenTransaction(t *testing.T) {
+	b := newBench(t, Config{})
+	tx, err := b.connect().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var xid uint32
+	if err := tx.QueryRow(t.Context(), `SELECT pg_current_xact_id()::xid`).Scan(&xid); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), addRun, "r", "env", []string{"x"}); err != nil {
+		t.Fatal(err)
+	}
+	f := &follower{server: b.server}
+	f.Begin(replication.Transaction{XID: xid, CommitLSN: 1})
+	held := b.hold("new", tagFeed("env", "x"))
+	if _, err := b.db.Exec(t.Context(), `SELECT pg_sleep(0.3)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.answer(held); got.status != 200 || got.summary(t) != "insert r, snapshot-end" {
+		t.Errorf("%d %s", got.status, got.body)
 	}
 }

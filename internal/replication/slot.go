@@ -174,4 +174,11 @@ func (c *control) endReader(ctx context.Context) error {
 	return nil
 }
 
-func (c *control) close(ctx context.Context) error { return c.conn.Close(ctx) }
+// close gives the lock back first: Postgres would do so only when it has noticed
+// that the connection is closed.
+func (c *control) close(ctx context.Context) error {
+	if !c.conn.IsClosed() {
+		_, _ = c.conn.Exec(ctx, `SELECT pg_advisory_unlock_all()`)
+	}
+	return c.conn.Close(ctx)
+}
