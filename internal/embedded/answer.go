@@ -23,7 +23,9 @@ type answer struct {
 // because a reader at the very beginning met the end of its shape: it can be
 // given the next one.
 func (a *answer) serve() (again bool) {
+	a.shape.enter(a)
 	defer func() {
+		a.shape.leave(a, a.server.hooks.now())
 		if a.timer != nil {
 			a.timer.Stop()
 		}
@@ -113,7 +115,7 @@ func (a *answer) wait(rd reading) wakeup {
 // gone answers a reader whose shape has rotated.
 func (a *answer) gone(rd reading) (again bool) {
 	if rd.failure != nil {
-		unavailable(a.w, a.r, "Failed to create shape, please retry", 1)
+		a.server.fail(a.w, a.r, rd.failure)
 		return false
 	}
 	if a.req.offset.Kind == shapes.BeforeAll {

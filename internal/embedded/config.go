@@ -1,8 +1,9 @@
 package embedded
 
 import (
-	"github.com/rs/zerolog"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/realtime-gw/realtime-gw/internal/replication"
 )
@@ -28,8 +29,25 @@ type Config struct {
 	// 0 means 8.
 	SnapshotConns int
 	// SnapshotMemory is up to which size in bytes a snapshot stays in memory;
-	// a larger one goes to an unlinked temporary file. 0 means 64 KiB.
+	// a larger one goes to an unlinked temporary file. 0 means 16 KiB.
 	SnapshotMemory int
+	// MaxShapes is how many shapes there can be. 0 means 20,000.
+	MaxShapes int
+	// MemoryBytes bounds what all logs and the snapshots in memory take up
+	// together. Half of it bounds what one transaction may add to one shape.
+	// 0 means 256 MiB.
+	MemoryBytes int64
+	// ShapeBytes is one shape's share of that, above which its log is cut short
+	// or the shape given up. 0 means an eighth of MemoryBytes.
+	ShapeBytes int64
+	// MaxFiles is how many snapshots can be in files, each of which is an open
+	// file descriptor. 0 means 1,000.
+	MaxFiles int
+	// FileBytes bounds what those files take up together. 0 means 8 GiB.
+	FileBytes int64
+	// KeepFor is how long a shape that nobody reads is safe from being given up
+	// for others. 0 means a minute.
+	KeepFor time.Duration
 	// TempDir is where that file is made. "" means the system's own.
 	TempDir string
 	// Logger gets lost connections and failed snapshots, never rows or values.
@@ -51,7 +69,29 @@ func (c Config) withDefaults() Config {
 		c.SnapshotConns = 8
 	}
 	if c.SnapshotMemory <= 0 {
-		c.SnapshotMemory = 64 << 10
+		c.SnapshotMemory = 16 << 10
+	}
+	return c.withBounds()
+}
+
+func (c Config) withBounds() Config {
+	if c.MaxShapes <= 0 {
+		c.MaxShapes = 20_000
+	}
+	if c.MemoryBytes <= 0 {
+		c.MemoryBytes = 256 << 20
+	}
+	if c.ShapeBytes <= 0 {
+		c.ShapeBytes = c.MemoryBytes / 8
+	}
+	if c.MaxFiles <= 0 {
+		c.MaxFiles = 1000
+	}
+	if c.FileBytes <= 0 {
+		c.FileBytes = 8 << 30
+	}
+	if c.KeepFor <= 0 {
+		c.KeepFor = time.Minute
 	}
 	return c
 }

@@ -29,13 +29,14 @@
 // A shape is a snapshot and a log. Every transaction must be in exactly one of
 // them, whichever of the two it reaches first:
 //
-//  1. The shape is registered. From here on it is told of every transaction that
-//     is read from the replication slot, and keeps them aside (phase joining). The
-//     ids of the transactions that had been read before are noted.
+//  1. The shape has a connection to Postgres and is registered. From here on it is
+//     told of every change that is read from the replication slot, and keeps them
+//     aside (phase joining). The ids of the transactions of which something had
+//     been read before are noted, that of the moment among them.
 //  2. The table is locked against ALTER and TRUNCATE and a REPEATABLE READ snapshot
 //     is taken. If it does not see one of the noted transactions (a commit can be
 //     read from the log a moment before other sessions see it), it is given up and
-//     taken again: the shape was not told of that one.
+//     taken again: the shape was not told of all of that one.
 //  3. What the snapshot sees is known now: xmin, xmax, xip. Of the transactions
 //     kept aside, those that it sees are dropped, the others go to the log, in
 //     commit order. From here on (phase following) transactions go to the log as
@@ -47,6 +48,11 @@
 //
 // So no row is lost, none comes twice, and an update is never sent for a row whose
 // insert was not.
+//
+// A transaction is not collected before it is looked at: each change goes to the
+// shapes that it concerns as it is read, is encoded there, and is shown to readers
+// at the commit. When the connection is lost half way, it is taken back, and comes
+// again.
 //
 // # Logs and chunks
 //
@@ -64,7 +70,12 @@
 //
 // TRUNCATE, a change of a selected or tested column (of any, when all are
 // selected) noticed at the first write after it, and a gap in replication end a
-// shape. Held readers get a 409 without a handle, later ones a 409 that names the
+// shape. What the log does not tell counts as a gap and is noticed within five
+// seconds: a table that was dropped or made anew, or a column that was dropped and
+// added again under its name. One thing is not noticed: ALTER COLUMN TYPE with a
+// USING that changes values and keeps the type.
+//
+// Held readers get a 409 without a handle, later ones a 409 that names the
 // new shape. A restart of the server loses all shapes, because they live in
 // memory: one 409 for every reader.
 //
@@ -74,13 +85,36 @@
 // shape takes its snapshot (snapshot.go), and every request runs on its caller's.
 // Server.mu guards which shapes there are and is taken before shape.mu, which
 // guards what one shape holds. Readers wait on a channel that is closed when their
-// shape changes: there is no polling, and no timer but that of the hold.
+// shape changes: there is no polling, and no timer but that of the hold. Bounds
+// are looked at when something is added: a shape, a transaction.
 //
-// # What is unbounded
+// # What is bounded, and how
 //
-// The number of shapes, their logs (in memory) and their snapshots (in memory up
-// to Config.SnapshotMemory each, then in unlinked temporary files) are not limited:
-// a shape is only given up when it rotates. A transaction is in memory whole while
-// it is read. Server.retire is where eviction will take a shape out; it needs the
-// time of the last read and the sizes, which shapeLog.append and spool.write know.
+// The ledger (bounds.go) counts what shapes take up: their number, the bytes of
+// logs and small snapshots in memory, the bytes and the number of snapshots in
+// unlinked files. Each has a bound in Config. A shape is in use while a request is
+// being answered from it, and for Config.KeepFor after.
+//
+//   - At a bound, shapes that are not in use are given up, those read longest ago
+//     first. Who comes back to one starts over: one 409, as for any handle that is
+//     not known.
+//   - A log that outgrows its share is given up with its shape when that is not in
+//     use. Else it is cut: entries go, the oldest first, as far as nobody who reads
+//     or is expected back may ask for them. Its readers do not notice. A newcomer
+//     would need what was cut, and gets another shape of the same definition, with
+//     a snapshot of now; the former one (Server.former) lives until nobody has read
+//     it for a while. A definition has three of those at most; the readers of the
+//     oldest start over when there would be a fourth.
+//   - When nobody can make way, a new shape is a 503 that says which bound it is,
+//     with retry-after. Shapes in use go on; where all their readers lag behind, the
+//     logs can grow beyond the bound until they have caught up or are a minute late.
+//   - What one transaction adds to one shape, and what is kept aside while one
+//     shape joins, is at most half of Config.MemoryBytes. A shape for which it is
+//     more rotates: its readers start over with a snapshot, which has it all.
+//
+// Cutting leaves no loop: what anybody may come back to within the minute is kept,
+// a snapshot that is being read among it, so whoever starts over can finish.
+//
+// Not counted are answers on their way to slow readers (of a log, or of a snapshot
+// in memory, one chunk each), the index, and about 3 KiB for each shape itself.
 package embedded

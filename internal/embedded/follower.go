@@ -11,6 +11,10 @@ type follower struct {
 	server *Server
 	once   sync.Once
 	up     chan struct{} // closed when the stream is connected for the first time
+
+	tx      replication.Transaction
+	any     bool     // it has changed something
+	touched []*shape // that keep something of it
 }
 
 // Following implements replication.Consumer.
@@ -33,54 +37,83 @@ func (f *follower) Position(lsn replication.LSN) {
 	f.server.hooks.progress()
 }
 
-// Transaction implements replication.Consumer: it gives every shape that the
-// transaction concerns its changes, then lets the server's position grow. A
-// reader that takes the position first and reads the log second therefore never
-// names a position beyond what it has read.
-func (f *follower) Transaction(tx replication.Transaction) {
+// Begin implements replication.Consumer. From here on the transaction counts as
+// read: a shape that is registered while it is under way is told of its rest
+// alone, and needs a snapshot that sees the whole.
+func (f *follower) Begin(tx replication.Transaction) {
 	s := f.server
-	var over []*shape
+	f.tx, f.any, f.touched = tx, false, f.touched[:0]
 	s.mu.RLock()
-	for sh, changes := range s.concerned(&tx) {
-		if sh.apply(&tx, changes) {
-			over = append(over, sh)
-		}
-	}
+	defer s.mu.RUnlock()
 	s.processed.add(tx.XID)
-	s.mu.RUnlock()
-	for _, sh := range over {
-		s.retire(sh, nil)
-	}
-	s.seen.Store(uint64(tx.CommitLSN))
 }
 
-// concerned finds for each shape the changes that may concern it: through the
-// index those of rows; for all shapes of a table its truncation, and the first
-// change after the table was altered, at which they look whether they can go on.
-// s.mu is held.
-func (s *Server) concerned(tx *replication.Transaction) map[*shape][]int {
-	out := make(map[*shape][]int)
-	for i := range tx.Changes {
-		c := &tx.Changes[i]
-		x := s.tables[c.Relation.Table]
-		if x == nil {
-			continue
-		}
-		visit := func(sh *shape) {
-			if n := len(out[sh]); n == 0 || out[sh][n-1] != i {
-				out[sh] = append(out[sh], i)
-			}
-		}
-		if x.follow(c.Relation) || c.Kind == replication.Truncate {
-			for sh := range x.shapes {
-				visit(sh)
-			}
-			continue
-		}
-		x.find(c.Old, visit)
-		x.find(c.New, visit)
+// Change implements replication.Consumer: it gives the change to the shapes that
+// it may concern. Those of a row are found through the index; all shapes of a
+// table are told of its truncation, and of the first change after the table was
+// altered, at which they look whether they can go on.
+func (f *follower) Change(c replication.Change) {
+	s := f.server
+	f.any = true
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	x := s.tables[c.Relation.Table]
+	if x == nil {
+		return
 	}
-	return out
+	visit := func(sh *shape) {
+		if sh.change(f.tx, &c) {
+			f.touched = append(f.touched, sh)
+		}
+	}
+	if x.follow(c.Relation) || c.Kind == replication.Truncate {
+		for sh := range x.shapes {
+			visit(sh)
+		}
+		return
+	}
+	x.find(c.Old, visit)
+	x.find(c.New, visit)
+}
+
+// Commit implements replication.Consumer. It gives the transaction to readers,
+// then lets the server's position grow: a reader that takes the position first
+// and reads the log second never names a position beyond what it has read.
+func (f *follower) Commit() {
+	s, now := f.server, f.server.hooks.now()
+	for _, sh := range f.touched {
+		switch sh.commit(now) {
+		case over:
+			s.retire(sh, nil)
+		case overwhelmed:
+			s.retire(sh, errOverwhelmed)
+		case unread:
+			s.retireIdle(sh, now)
+		case outgrown:
+			s.shorten(sh, now)
+		}
+	}
+	if f.any {
+		s.seen.Store(uint64(f.tx.CommitLSN))
+	}
+	f.forget()
+	if s.ledger.memory.Load() > s.cfg.MemoryBytes {
+		s.relieve(now, someMargin)
+	}
+}
+
+// Abort implements replication.Consumer.
+func (f *follower) Abort() {
+	for _, sh := range f.touched {
+		sh.abort()
+	}
+	f.forget()
+}
+
+// forget lets go of the shapes, which may be retired from now on.
+func (f *follower) forget() {
+	clear(f.touched)
+	f.touched = f.touched[:0]
 }
 
 // xidRing holds the ids of the transactions read last. One goroutine adds while

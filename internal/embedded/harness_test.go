@@ -29,15 +29,31 @@ type bench struct {
 
 	mu      sync.Mutex
 	cond    *sync.Cond
+	now     time.Time
 	waiting map[string]int // requests by their x-exchange header: how often each began to wait
 }
 
 func newBench(t testing.TB, cfg Config) *bench {
 	t.Helper()
-	cfg.DatabaseURL, cfg.Slot = pgtest.Database(t), pgtest.Slot(t)
+	return newBenchAt(t, pgtest.Database(t), cfg)
+}
+
+func newBenchAt(t testing.TB, databaseURL string, cfg Config) *bench {
+	t.Helper()
+	cfg.DatabaseURL, cfg.Slot = databaseURL, pgtest.Slot(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	db, err := pgx.Connect(ctx, cfg.DatabaseURL)
+	config, err := pgx.ParseConfig(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range map[string]string{ // whatever the database's own are
+		"statement_timeout": "0", "lock_timeout": "0", "idle_session_timeout": "0",
+		"default_transaction_read_only": "off", "search_path": "public", "client_encoding": "UTF8", "DateStyle": "ISO", "TimeZone": "UTC",
+	} {
+		config.RuntimeParams[k] = v
+	}
+	db, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +62,7 @@ func newBench(t testing.TB, cfg Config) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, server: s, client: &http.Client{Transport: s.Transport()}, db: db, waiting: make(map[string]int)}
+	b := &bench{t: t, server: s, client: &http.Client{Transport: s.Transport()}, db: db, now: time.Now(), waiting: make(map[string]int)}
 	b.cond = sync.NewCond(&b.mu)
 	s.hooks.set(hooks{
 		held: func(r *http.Request) {
@@ -60,6 +76,11 @@ func newBench(t testing.TB, cfg Config) *bench {
 			defer b.mu.Unlock()
 			b.cond.Broadcast()
 		},
+		now: func() time.Time {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return b.now
+		},
 	})
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -67,8 +88,18 @@ func newBench(t testing.TB, cfg Config) *bench {
 		if err := s.Close(ctx); err != nil {
 			t.Errorf("close: %v", err)
 		}
+		if l := &s.ledger; l.memory.Load() != 0 || l.disk.Load() != 0 || l.files.Load() != 0 {
+			t.Errorf("the ledger of a closed server has %d bytes in memory, %d in %d files", l.memory.Load(), l.disk.Load(), l.files.Load())
+		}
 	})
 	return b
+}
+
+// later moves the time by which shapes are given up.
+func (b *bench) later(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.now = b.now.Add(d)
 }
 
 // until waits for a condition that a hook announces.

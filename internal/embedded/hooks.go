@@ -3,13 +3,15 @@ package embedded
 import (
 	"net/http"
 	"sync/atomic"
+	"time"
 )
 
-// hooks let a test wait for what cannot be seen from outside. They are nil in
-// service.
+// hooks let a test wait for what cannot be seen from outside, and say what time
+// it is. There are none in service.
 type hooks struct {
 	held     func(*http.Request) // a request is about to wait
 	progress func()              // the log has been read further, or the connection came or went
+	now      func() time.Time    // for what decides who may be given up
 }
 
 // hookBox holds the hooks, which are set while the server runs.
@@ -27,4 +29,11 @@ func (b *hookBox) progress() {
 	if h := b.v.Load(); h != nil {
 		h.progress()
 	}
+}
+
+func (b *hookBox) now() time.Time {
+	if h := b.v.Load(); h != nil {
+		return h.now()
+	}
+	return time.Now()
 }

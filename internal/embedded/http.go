@@ -139,7 +139,7 @@ func (s *Server) serveShape(w http.ResponseWriter, r *http.Request) {
 	// table is being altered or truncated all the time.
 	const tries = 5
 	for range tries {
-		sh, err := s.resolve(r.Context(), &req.definition)
+		sh, err := s.resolve(r.Context(), &req.definition, req.handle)
 		if err != nil {
 			s.fail(w, r, err)
 			return
@@ -159,12 +159,20 @@ func (s *Server) serveShape(w http.ResponseWriter, r *http.Request) {
 // fail answers an error of making a shape.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var bad *requestError
+	var full *noRoomError
+	var snapshot *snapshotError
 	switch {
 	case r.Context().Err() != nil: // nobody is listening
 	case errors.As(err, &bad):
 		refuse(w, r, bad)
 	case errors.Is(err, errStopping):
 		unavailable(w, r, errStopping.Error(), 5)
+	case errors.As(err, &full):
+		unavailable(w, r, full.Error(), 10)
+	case errors.Is(err, errOverwhelmed):
+		unavailable(w, r, errOverwhelmed.Error(), 5)
+	case errors.As(err, &snapshot): // logged when it failed
+		unavailable(w, r, "Failed to create shape, please retry", 1)
 	default:
 		s.cfg.Logger.Warn().Err(err).Msg("a shape could not be made")
 		unavailable(w, r, "Cannot connect to the database to verify the table, please retry", 1)

@@ -17,6 +17,7 @@ type bucket struct{ scope, column, value string }
 // tableIndex finds the shapes of a table that a row may concern.
 type tableIndex struct {
 	relation *replication.Relation // as last seen in the log
+	schema   *tableSchema          // as last seen in the catalog
 	shapes   map[*shape]struct{}
 	buckets  map[bucket]map[*shape]struct{}
 	equal    map[string]int // columns that buckets compare, with the number of shapes

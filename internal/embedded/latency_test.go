@@ -2,6 +2,9 @@ package embedded
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +27,59 @@ func BenchmarkCommitToAnswer(b *testing.B) {
 		got := bench.answer(held)
 		took = append(took, time.Since(committed))
 		q.Set("offset", got.offset())
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "µs/median")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "µs/p99")
+}
+
+// BenchmarkCommitToFirstByte measures the same over a real socket, until the
+// first byte of the body is there:
+//
+//	go test -run '^$' -bench CommitToFirstByte -benchtime 500x ./internal/embedded
+func BenchmarkCommitToFirstByte(b *testing.B) {
+	bench := newBench(b, Config{})
+	web := httptest.NewServer(bench.server)
+	defer web.Close()
+	snap := bench.get(tagFeed("env", "x"))
+	q := with(tagFeed("env", "x"), "handle", snap.handle(), "offset", "0_inf", "live", "true")
+	var took []time.Duration
+	n := 0
+	type first struct {
+		at     time.Time
+		offset string
+		err    error
+	}
+	for b.Loop() {
+		n++
+		name := fmt.Sprint("n", n)
+		r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, web.URL+"/v1/shape?"+q.Encode(), nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		r.Header.Set("x-exchange", name)
+		got := make(chan first, 1)
+		go func() {
+			resp, err := web.Client().Do(r)
+			if err != nil {
+				got <- first{err: err}
+				return
+			}
+			defer func() { _ = resp.Body.Close() }()
+			_, err = io.ReadFull(resp.Body, make([]byte, 1))
+			f := first{time.Now(), resp.Header.Get("electric-offset"), err}
+			_, _ = io.Copy(io.Discard, resp.Body)
+			got <- f
+		}()
+		bench.until(name+" to be held", func() bool { return bench.waiting[name] > 0 })
+		bench.write(addRun, fmt.Sprint("r", n), "env", []string{"x"})
+		committed := time.Now()
+		f := <-got
+		if f.err != nil {
+			b.Fatal(f.err)
+		}
+		took = append(took, max(0, f.at.Sub(committed)))
+		q.Set("offset", f.offset)
 	}
 	slices.Sort(took)
 	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "µs/median")

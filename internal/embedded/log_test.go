@@ -24,7 +24,7 @@ func TestLogReads(t *testing.T) {
 			op := uint32(0)
 			for range rapid.IntRange(1, 5).Draw(t, "changes") {
 				body := bytes.Repeat([]byte("x"), rapid.IntRange(1, 20).Draw(t, "size"))
-				l.append(tx, op, body)
+				l.append(entry{tx: tx, op: op, body: body})
 				o := shapes.LogOffset(tx, op)
 				all = append(all, o)
 				if size += len(body); size >= limit {

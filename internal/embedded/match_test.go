@@ -79,7 +79,7 @@ func drawCondition(t *rapid.T) (drawnType, *string, condition) {
 	var typ drawnType
 	switch rapid.IntRange(0, 3).Draw(t, "type") {
 	case 0:
-		typ = drawnType{"text", oidText}
+		typ = rapid.SampledFrom([]drawnType{{"text", oidText}, {"varchar", oidVarchar}, {"varchar(2)", oidVarchar}}).Draw(t, "text")
 		literal = word.Draw(t, "value")
 		c = condition{op: equals, values: []string{rapid.OneOf(word, rapid.Just(literal)).Draw(t, "param")}}
 	case 1:
@@ -91,9 +91,9 @@ func drawCondition(t *rapid.T) (drawnType, *string, condition) {
 		}
 		c = condition{op: contains, values: rapid.SliceOfN(word, 1, 3).Draw(t, "params")}
 	case 2:
-		typ = drawnType{"timestamp(3)", oidTimestamp}
+		typ = drawnType{rapid.SampledFrom([]string{"timestamp(3)", "timestamp(0)", "timestamp"}).Draw(t, "precision"), oidTimestamp}
 		literal = rapid.OneOf(
-			rapid.SampledFrom([]string{"infinity", "-infinity", "0044-03-15 12:00 BC", "12026-01-01", "2026-08-21", "2026-08-21 07:49:01.0005"}),
+			rapid.SampledFrom([]string{"infinity", "-infinity", "0044-03-15 12:00 BC", "12026-01-01", "2026-08-21", "2026-08-21 07:49:01.0005", "294276-12-31 23:59:59.999999", "4713-01-01 00:00:00 BC", "epoch"}),
 			stamp(" "),
 		).Draw(t, "value")
 		params := rapid.OneOf(stamp("T"), stamp(" "), rapid.Just("2026-08-21T00:00Z"))
@@ -102,8 +102,8 @@ func drawCondition(t *rapid.T) (drawnType, *string, condition) {
 		}
 		c = condition{op: greater, values: []string{params.Draw(t, "param")}}
 	case 3:
-		typ = drawnType{"int4", oidInt4}
-		literal = fmt.Sprint(rapid.Int32().Draw(t, "value"))
+		typ = rapid.SampledFrom([]drawnType{{"int2", oidInt2}, {"int4", oidInt4}, {"int8", oidInt8}}).Draw(t, "width")
+		literal = fmt.Sprint(rapid.Int16().Draw(t, "value"))
 		c = condition{op: greater, values: []string{rapid.OneOf(rapid.Just(literal), rapid.Map(rapid.Int64(), func(n int64) string { return fmt.Sprint(n) })).Draw(t, "param")}}
 	}
 	if rapid.IntRange(0, 9).Draw(t, "null") == 0 {

@@ -177,8 +177,9 @@ func (e *encoder) inKey(i int) bool { return e.isPK[i] }
 
 // encode writes a message of the log. last marks the last message of a
 // transaction for this shape.
-func (e *encoder) encode(m logMessage, tx *replication.Transaction, last bool) []byte {
-	b := make([]byte, 0, 512)
+func (e *encoder) encode(m logMessage, tx replication.Transaction, last bool) []byte {
+	var room [1024]byte
+	b := room[:0]
 	b = append(b, `{"value":`...)
 	b = e.value(b, m.row, m.include)
 	b = append(b, `,"key":`...)
@@ -199,5 +200,6 @@ func (e *encoder) encode(m logMessage, tx *replication.Transaction, last bool) [
 	b = strconv.AppendUint(b, uint64(tx.XID), 10)
 	b = append(b, ']')
 	b = append(b, m.keyChange...)
-	return append(b, `}}`...)
+	b = append(b, `}}`...)
+	return append(make([]byte, 0, len(b)), b...) // it is kept: no room to grow
 }

@@ -13,7 +13,7 @@ const (
 	atEnd                     // nothing yet
 	notYet                    // the snapshot has not come that far
 	beyondEnd                 // the offset lies after the end
-	gone                      // the shape has rotated
+	gone                      // the shape has rotated, or what follows was cut off
 )
 
 // reading is what follows an offset, seen at one moment.
@@ -32,7 +32,7 @@ func (sh *shape) read(offset shapes.Offset) reading {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	r := reading{changed: sh.changed, end: offset}
-	if sh.phase == rotated {
+	if sh.phase == rotated || sh.former && (offset.InSnapshot() || !sh.log.has(offset)) {
 		r.standing, r.failure = gone, sh.failure
 		return r
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -33,8 +34,13 @@ type Server struct {
 	closed    bool
 	tables    map[replication.Table]*tableIndex
 	shapes    map[string]*shape // by identity
+	former    map[string]*shape // by handle: cut short, for their readers alone
 	processed xidRing
 	lastMicro int64
+
+	ledger   ledger
+	relief   sync.Mutex // one looks for room at a time
+	noRelief time.Time  // until when it is no use
 
 	hooks hookBox
 }
@@ -66,7 +72,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		cfg: cfg, stream: stream, pool: pool,
 		closing: make(chan struct{}), ended: make(chan struct{}),
 		tables: make(map[replication.Table]*tableIndex),
-		shapes: make(map[string]*shape),
+		shapes: make(map[string]*shape), former: make(map[string]*shape),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	for _, t := range cfg.Tables {

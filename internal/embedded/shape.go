@@ -2,16 +2,17 @@ package embedded
 
 import (
 	"sync"
+	"time"
 
-	"github.com/realtime-gw/realtime-gw/internal/replication"
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
 )
 
 // phase is where a shape is in its life.
 type phase uint8
 
 const (
-	// joining: it is registered, and what its snapshot sees is not known yet.
-	// What happens to its rows is kept aside.
+	// joining: what its snapshot sees is not known yet. What happens to its rows
+	// is kept aside.
 	joining phase = iota
 	// following: changes go to the log as they come.
 	following
@@ -23,36 +24,41 @@ const (
 type shape struct {
 	handle   string
 	identity string
+	born     int64 // grows from shape to shape
 	query    *query
-
-	mu       sync.Mutex
-	changed  chan struct{} // closed, and made anew, whenever a field below changes
-	phase    phase
-	pending  []pendingTransaction // while joining
-	joined   joinPoint            // from following on
-	layout   *layout              // of the relation last seen
-	log      shapeLog
-	spool    *spool
-	chunks   int    // of the snapshot, readable
-	writing  bool   // the snapshot is being written to spool
-	complete bool   // the snapshot is whole
+	ledger   *ledger
+	share    int64  // what its log may take up
+	most     int64  // what may be kept of one transaction, and while joining
 	stop     func() // ends the writing of the snapshot
-	failure  error  // why the snapshot could not be taken; set with rotated only
+
+	mu      sync.Mutex
+	changed chan struct{} // closed, and made anew, whenever what readers see changes
+	phase   phase
+	use     use
+	charged int64                // what the ledger has for it, the spool's part left out
+	pending []pendingTransaction // while joining
+	open    *openTransaction     // the one that is being read from the log, if it concerns the shape
+	joined  joinPoint            // from following on
+	layout  *layout              // of the relation last seen
+	log     shapeLog
+	// former says that newcomers get another shape of the same definition,
+	// because this one's log was cut short. Its readers go on.
+	former   bool
+	spool    *spool
+	chunks   int   // of the snapshot, readable
+	writing  bool  // the snapshot is being written to spool
+	complete bool  // the snapshot is whole
+	failure  error // why the snapshot could not be taken; set with rotated only
 }
 
-// pendingTransaction is a transaction, and those of its changes that may concern
-// a shape that is still joining.
-type pendingTransaction struct {
-	tx      *replication.Transaction
-	changes []int
-}
-
-func newShape(handle, identity string, q *query, chunkBytes int, sp *spool, stop func()) *shape {
+func newShape(handle, identity string, q *query, cfg *Config, l *ledger, now time.Time, stop func()) *shape {
 	return &shape{
-		handle: handle, identity: identity, query: q,
+		handle: handle, identity: identity, query: q, ledger: l,
+		share: cfg.ShapeBytes, most: cfg.MemoryBytes / 2, stop: stop,
 		changed: make(chan struct{}),
-		log:     shapeLog{chunkBytes: chunkBytes},
-		spool:   sp, writing: true, stop: stop,
+		use:     newUse(cfg.KeepFor, now),
+		log:     shapeLog{chunkBytes: cfg.ChunkBytes},
+		spool:   newSpool(cfg, l), writing: true,
 	}
 }
 
@@ -62,82 +68,24 @@ func (sh *shape) broadcast() {
 	sh.changed = make(chan struct{})
 }
 
-// apply takes the named changes of a transaction, and says whether the shape
-// must rotate because of them.
-func (sh *shape) apply(tx *replication.Transaction, changes []int) (rotate bool) {
+// charge tells the ledger of bytes taken up, or freed. sh.mu is held.
+func (sh *shape) charge(bytes int64) {
+	sh.charged += bytes
+	sh.ledger.memory.Add(bytes)
+}
+
+// enter notes that a request is being served from the shape.
+func (sh *shape) enter(a *answer) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	switch sh.phase {
-	case joining:
-		sh.pending = append(sh.pending, pendingTransaction{tx, changes})
-		return false
-	case following:
-		return !sh.joined.covers(tx) && sh.record(tx, changes)
-	}
-	return false
+	sh.use.enter(a, a.req.offset)
 }
 
-// joinPoint is what a snapshot sees, and a position of the log that it cannot
-// see beyond.
-type joinPoint struct {
-	snapshot pgSnapshot
-	until    replication.LSN
-}
-
-// covers says whether a transaction's changes are in the snapshot already. A
-// 32-bit transaction id means something near the snapshot only, which is why the
-// position is asked first: a shape may live longer than ids take to come round.
-func (j joinPoint) covers(tx *replication.Transaction) bool {
-	return tx.CommitLSN < j.until && j.snapshot.sees(tx.XID)
-}
-
-// join ends the joining: of the transactions kept aside, those that the snapshot
-// sees are dropped and the others go to the log, in commit order. Transactions
-// that the snapshot sees can still come later, and are dropped then.
-func (sh *shape) join(at joinPoint) (rotate bool) {
+// leave notes that it has ended.
+func (sh *shape) leave(a *answer, now time.Time) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if sh.phase != joining {
-		return false
-	}
-	sh.phase, sh.joined = following, at
-	pending := sh.pending
-	sh.pending = nil
-	for _, p := range pending {
-		if !at.covers(p.tx) && sh.record(p.tx, p.changes) {
-			return true
-		}
-	}
-	return false
-}
-
-// record writes a transaction to the log. sh.mu is held.
-func (sh *shape) record(tx *replication.Transaction, changes []int) (rotate bool) {
-	var out []logMessage
-	for _, i := range changes {
-		c := tx.Changes[i]
-		if sh.layout == nil || sh.layout.relation != c.Relation {
-			l, ok := sh.query.fit(c.Relation)
-			if !ok {
-				return true
-			}
-			sh.layout = l
-		}
-		if c.Kind == replication.Truncate {
-			return true
-		}
-		inside, stays := sh.query.selects(sh.layout, c.Old), sh.query.selects(sh.layout, c.New)
-		if inside || stays {
-			out = sh.query.encoder.messages(out, c, sh.layout.project(c.Old), sh.layout.project(c.New), inside, stays)
-		}
-	}
-	for i, m := range out {
-		sh.log.append(uint64(tx.CommitLSN), m.op, sh.query.encoder.encode(m, tx, i == len(out)-1))
-	}
-	if out != nil {
-		sh.broadcast()
-	}
-	return false
+	sh.use.leave(a, now)
 }
 
 // addChunk makes another chunk of the snapshot readable; last ends it.
@@ -155,7 +103,7 @@ func (sh *shape) written() {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.writing = false
-	if sh.phase == rotated {
+	if sh.phase == rotated || sh.former {
 		sh.spool.discard()
 	}
 }
@@ -165,16 +113,54 @@ func (sh *shape) written() {
 func (sh *shape) rotate(failure error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	sh.end(failure)
+}
+
+// rotateIdle ends the shape if nobody reads it.
+func (sh *shape) rotateIdle(now time.Time) bool {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if !sh.use.idle(now) {
+		return false
+	}
+	sh.end(nil)
+	return true
+}
+
+// end is what both do. sh.mu is held.
+func (sh *shape) end(failure error) {
 	if sh.phase == rotated {
 		return
 	}
 	sh.phase = rotated
 	sh.failure = failure
-	sh.pending = nil
-	sh.log = shapeLog{}
+	sh.pending, sh.open, sh.log = nil, nil, shapeLog{}
+	sh.charge(-sh.charged)
 	sh.stop()
 	if !sh.writing {
 		sh.spool.discard()
 	}
 	sh.broadcast()
+}
+
+// shorten cuts the log to target bytes, as far as no reader of the last minute
+// may come back to what is cut. Newcomers cannot use the shape after that.
+func (sh *shape) shorten(target int64, now time.Time) bool {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.phase != following || !sh.complete {
+		return false
+	}
+	freed := sh.log.drop(target, func(o shapes.Offset) bool { return sh.use.needs(o, now) })
+	if freed == 0 {
+		return false
+	}
+	sh.charge(-freed)
+	if !sh.former {
+		sh.former = true
+		if !sh.writing {
+			sh.spool.discard()
+		}
+	}
+	return true
 }

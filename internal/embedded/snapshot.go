@@ -16,15 +16,19 @@ import (
 // at the catalog and the snapshot: the shape rotates and is made anew.
 var errLayoutChanged = errors.New("the table was altered while its snapshot was taken")
 
-// takeSnapshot fills a new shape. processed are the transactions that had been
-// read from the log when the shape was registered: the snapshot must see them
-// all, because the shape was not told of them.
-func (s *Server) takeSnapshot(ctx context.Context, sh *shape, processed []uint32) error {
+// takeSnapshot registers a new shape and fills it. The snapshot must see all
+// transactions that had been read from the log when the shape was registered,
+// because the shape was not told of them.
+func (s *Server) takeSnapshot(ctx context.Context, sh *shape) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("connect for a snapshot: %w", err)
 	}
 	defer conn.Release()
+	processed, err := s.register(sh)
+	if err != nil {
+		return err
+	}
 	tx, at, err := beginSnapshot(ctx, conn.Conn(), sh.query.schema.table, processed)
 	if err != nil {
 		return err
@@ -39,14 +43,13 @@ func (s *Server) takeSnapshot(ctx context.Context, sh *shape, processed []uint32
 		return errLayoutChanged
 	}
 	if sh.join(at) {
-		return errRotateAtJoin
+		return errRotated
 	}
 	return s.spoolRows(ctx, tx.Conn(), sh, at.snapshot)
 }
 
-// errRotateAtJoin says that what happened while the snapshot was taken ends the
-// shape at once.
-var errRotateAtJoin = errors.New("the shape rotated while its snapshot was taken")
+// errRotated says that the shape was over before its snapshot was taken.
+var errRotated = errors.New("the shape rotated while its snapshot was taken")
 
 // beginSnapshot opens a transaction whose snapshot sees everything in processed.
 //

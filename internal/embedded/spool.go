@@ -17,25 +17,30 @@ type span struct{ from, size int64 }
 //
 // It is closed when it has been discarded and the last reader has let go.
 type spool struct {
-	memoryBytes int // above this the file is used
-	dir         string
+	cfg    *Config
+	ledger *ledger
 
 	mu        sync.Mutex
 	memory    []byte
 	file      *os.File
-	size      int64
+	size      int64 // of all that was written
+	onDisk    int64
 	chunks    []span
 	readers   int
 	discarded bool
 }
 
+func newSpool(cfg *Config, l *ledger) *spool { return &spool{cfg: cfg, ledger: l} }
+
 // write appends to the chunk that is being written.
 func (s *spool) write(b []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.size += int64(len(b))
-	if s.file == nil && len(s.memory)+len(b) <= s.memoryBytes {
+	if s.file == nil && len(s.memory)+len(b) <= s.cfg.SnapshotMemory {
+		before := cap(s.memory)
 		s.memory = append(s.memory, b...)
+		s.ledger.memory.Add(int64(cap(s.memory) - before))
+		s.size += int64(len(b))
 		return nil
 	}
 	if s.file == nil {
@@ -43,27 +48,52 @@ func (s *spool) write(b []byte) error {
 			return err
 		}
 	}
+	return s.append(b)
+}
+
+// append writes to the file, as far as the bound allows. s.mu is held.
+func (s *spool) append(b []byte) error {
+	n := int64(len(b))
+	if s.ledger.disk.Add(n) > s.cfg.FileBytes {
+		s.ledger.disk.Add(-n)
+		return &noRoomError{"the snapshots of the shapes in use fill their space on disk"}
+	}
+	s.onDisk += n
 	if _, err := s.file.Write(b); err != nil {
 		return fmt.Errorf("write a snapshot to its temporary file: %w", err)
 	}
+	s.size = s.onDisk
 	return nil
 }
 
-// spill moves what is in memory to a file.
+// spill moves what is in memory to a file. s.mu is held.
 func (s *spool) spill() error {
-	f, err := os.CreateTemp(s.dir, "realtime-gw-snapshot-*")
+	if s.ledger.files.Add(1) > int64(s.cfg.MaxFiles) {
+		s.ledger.files.Add(-1)
+		return &noRoomError{"as many snapshots as are allowed are in files"}
+	}
+	f, err := os.CreateTemp(s.cfg.TempDir, "realtime-gw-snapshot-*")
 	if err != nil {
+		s.ledger.files.Add(-1)
 		return fmt.Errorf("make a temporary file for a snapshot: %w", err)
 	}
 	s.file = f
 	if err := os.Remove(f.Name()); err != nil {
 		return fmt.Errorf("unlink the temporary file of a snapshot: %w", err)
 	}
-	if _, err := f.Write(s.memory); err != nil {
-		return fmt.Errorf("write a snapshot to its temporary file: %w", err)
+	if err := s.append(s.memory); err != nil {
+		return err
 	}
+	s.ledger.memory.Add(-int64(cap(s.memory)))
 	s.memory = nil
 	return nil
+}
+
+// footprint is what the spool takes up.
+func (s *spool) footprint() (memory, disk int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return int64(cap(s.memory)), s.onDisk
 }
 
 // cut ends the chunk that is being written.
@@ -113,9 +143,13 @@ func (s *spool) closeUnused() {
 	if !s.discarded || s.readers > 0 {
 		return
 	}
+	s.ledger.memory.Add(-int64(cap(s.memory)))
 	s.memory = nil
 	if s.file != nil {
 		_ = s.file.Close() // it has no name: closing it frees it
 		s.file = nil
+		s.ledger.files.Add(-1)
+		s.ledger.disk.Add(-s.onDisk)
+		s.onDisk = 0
 	}
 }

@@ -11,7 +11,7 @@ import (
 // to its end by a reader that was there when the shape went, and then freed.
 func TestSpoolLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
-	s := &spool{memoryBytes: 10, dir: dir}
+	s := newSpool(&Config{SnapshotMemory: 10, TempDir: dir, MaxFiles: 1, FileBytes: 1 << 20}, &ledger{})
 	parts := []string{"small", strings.Repeat("large", 100), "last"}
 	for _, p := range parts {
 		if err := s.write([]byte(p)); err != nil {

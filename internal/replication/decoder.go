@@ -4,142 +4,161 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/jackc/pglogrepl"
 )
 
-// decoder turns pgoutput messages into transactions. It knows nothing of the
-// connection that they come from; a new connection needs a new decoder, because
-// Postgres sends the relations again.
+// decoder turns pgoutput messages into calls of a Consumer. It knows nothing of
+// the connection that they come from; a new connection needs a new decoder,
+// because Postgres sends the relations again.
 type decoder struct {
 	relations map[uint32]*Relation
-	tx        Transaction
-	open      bool
+	open      bool   // between a begin and its commit
+	changes   uint32 // of the open transaction
 }
 
 func newDecoder() *decoder {
 	return &decoder{relations: make(map[uint32]*Relation)}
 }
 
-// decode takes one message. It returns a transaction when the message ended one
-// that changed something, and the LSN just after a commit whenever the message
-// was one.
-func (d *decoder) decode(data []byte) (*Transaction, LSN, error) {
-	msg, err := pglogrepl.Parse(data)
-	if err != nil {
-		return nil, 0, fmt.Errorf("read a pgoutput message: %w", err)
-	}
-	switch m := msg.(type) {
-	case *pglogrepl.BeginMessage:
-		d.open = true
-		d.tx = Transaction{XID: m.Xid, CommitLSN: LSN(m.FinalLSN)}
-		return nil, 0, nil
-	case *pglogrepl.RelationMessage:
-		// Postgres repeats a layout whenever its caches were cleared.
-		if rel := relationOf(m); !rel.equal(d.relations[m.RelationID]) {
-			d.relations[m.RelationID] = rel
-		}
-		return nil, 0, nil
-	case *pglogrepl.CommitMessage:
-		if !d.open {
-			return nil, 0, errors.New("pgoutput sent a commit outside a transaction")
-		}
-		d.open = false
-		tx := d.tx
-		d.tx = Transaction{}
-		tx.EndLSN = LSN(m.TransactionEndLSN)
-		if len(tx.Changes) == 0 {
-			return nil, tx.EndLSN, nil
-		}
-		return &tx, tx.EndLSN, nil
+var errDamaged = errors.New("pgoutput sent a message that is not as long as it says")
+
+// decode takes one message. It returns the LSN just after a commit whenever the
+// message was one. The data is not kept.
+func (d *decoder) decode(data []byte, c Consumer) (LSN, error) {
+	w := &wire{rest: data}
+	switch kind := w.uint8(); kind {
+	case 'B':
+		return 0, d.begin(w, c)
+	case 'C':
+		return d.commit(w, c)
+	case 'R':
+		return 0, d.relation(w)
+	case 'I', 'U', 'D', 'T':
+		return 0, d.change(kind, w, c)
+	case 'O', 'Y', 'M': // origin, type, logical message: they say nothing of rows
+		return 0, nil
 	default:
-		return nil, 0, d.change(msg)
+		return 0, fmt.Errorf("pgoutput sent a message of unknown kind %q", kind)
 	}
 }
 
-func (d *decoder) change(msg pglogrepl.Message) error {
-	switch m := msg.(type) {
-	case *pglogrepl.InsertMessage:
-		return d.row(Insert, m.RelationID, nil, m.Tuple)
-	case *pglogrepl.UpdateMessage:
-		return d.row(Update, m.RelationID, m.OldTuple, m.NewTuple)
-	case *pglogrepl.DeleteMessage:
-		return d.row(Delete, m.RelationID, m.OldTuple, nil)
-	case *pglogrepl.TruncateMessage:
-		for _, id := range m.RelationIDs {
-			if err := d.row(Truncate, id, nil, nil); err != nil {
-				return err
-			}
-		}
+func (d *decoder) begin(w *wire, c Consumer) error {
+	tx := Transaction{CommitLSN: LSN(w.uint64())}
+	w.uint64() // when it was committed
+	tx.XID = w.uint32()
+	switch {
+	case !w.whole():
+		return errDamaged
+	case d.open:
+		return errors.New("pgoutput began a transaction inside another")
 	}
-	// Type, origin and logical messages say nothing about rows.
+	d.open, d.changes = true, 0
+	c.Begin(tx)
 	return nil
 }
 
-func (d *decoder) row(kind Kind, id uint32, before, after *pglogrepl.TupleData) error {
-	rel := d.relations[id]
+func (d *decoder) commit(w *wire, c Consumer) (LSN, error) {
+	w.uint8()  // flags, none yet
+	w.uint64() // the LSN that begin named
+	end := LSN(w.uint64())
+	w.uint64() // when
+	switch {
+	case !w.whole():
+		return 0, errDamaged
+	case !d.open:
+		return 0, errors.New("pgoutput sent a commit outside a transaction")
+	}
+	d.open = false
+	c.Commit()
+	return end, nil
+}
+
+// relation notes a table's layout. Postgres repeats it whenever its caches were
+// cleared.
+func (d *decoder) relation(w *wire) error {
+	rel := &Relation{OID: w.uint32(), Table: Table{Schema: w.text(), Name: w.text()}}
+	w.uint8() // replica identity: the rows themselves show it
+	for range w.uint16() {
+		w.uint8() // whether it is part of the key
+		c := Column{Name: w.text(), TypeOID: w.uint32(), Modifier: int32(w.uint32())}
+		if w.broken {
+			return errDamaged
+		}
+		rel.Columns = append(rel.Columns, c)
+	}
+	if !w.whole() {
+		return errDamaged
+	}
+	if rel.Table.Schema == "" {
+		rel.Table.Schema = "pg_catalog" // how pgoutput writes it
+	}
+	if old := d.relations[rel.OID]; old == nil || old.Table != rel.Table || !slices.Equal(old.Columns, rel.Columns) {
+		d.relations[rel.OID] = rel
+	}
+	return nil
+}
+
+func (d *decoder) change(kind byte, w *wire, c Consumer) error {
+	if kind == 'T' {
+		return d.truncate(w, c)
+	}
+	rel, err := d.find(w.uint32())
+	if err != nil {
+		return err
+	}
+	out := Change{Kind: map[byte]Kind{'I': Insert, 'U': Update, 'D': Delete}[kind], Relation: rel}
+	part := w.uint8()
+	if kind != 'I' {
+		if part != 'O' {
+			return rel.notFull()
+		}
+		if out.Old, err = rel.tuple(w, nil); err != nil {
+			return err
+		}
+		if kind == 'U' {
+			part = w.uint8()
+		}
+	}
+	if kind != 'D' {
+		if part != 'N' {
+			return errDamaged
+		}
+		if out.New, err = rel.tuple(w, out.Old); err != nil {
+			return err
+		}
+	}
+	if !w.whole() {
+		return errDamaged
+	}
+	d.emit(out, c)
+	return nil
+}
+
+func (d *decoder) truncate(w *wire, c Consumer) error {
+	n := int(w.uint32())
+	w.uint8() // CASCADE, RESTART IDENTITY
+	if w.broken || len(w.rest) != 4*n {
+		return errDamaged
+	}
+	for range n {
+		rel, err := d.find(w.uint32())
+		if err != nil {
+			return err
+		}
+		d.emit(Change{Kind: Truncate, Relation: rel}, c)
+	}
+	return nil
+}
+
+func (d *decoder) find(oid uint32) (*Relation, error) {
+	rel := d.relations[oid]
 	if rel == nil || !d.open {
-		return fmt.Errorf("pgoutput sent a change of relation %d before its layout or outside a transaction", id)
+		return nil, fmt.Errorf("pgoutput sent a change of relation %d before its layout or outside a transaction", oid)
 	}
-	if before == nil && (kind == Update || kind == Delete) {
-		return fmt.Errorf(`table %q.%q does not log old rows: run ALTER TABLE %q.%q REPLICA IDENTITY FULL and start again`,
-			rel.Table.Schema, rel.Table.Name, rel.Table.Schema, rel.Table.Name)
-	}
-	c := Change{Kind: kind, Relation: rel, Op: uint32(2 * len(d.tx.Changes))}
-	var err error
-	if before != nil {
-		if c.Old, err = tupleOf(rel, before, nil); err != nil {
-			return err
-		}
-	}
-	if after != nil {
-		if c.New, err = tupleOf(rel, after, c.Old); err != nil {
-			return err
-		}
-	}
-	d.tx.Changes = append(d.tx.Changes, c)
-	return nil
+	return rel, nil
 }
 
-func relationOf(m *pglogrepl.RelationMessage) *Relation {
-	rel := &Relation{
-		OID:     m.RelationID,
-		Table:   Table{Schema: m.Namespace, Name: m.RelationName},
-		Columns: make([]Column, len(m.Columns)),
-	}
-	for i, c := range m.Columns {
-		rel.Columns[i] = Column{Name: c.Name, TypeOID: c.DataType, Modifier: c.TypeModifier}
-	}
-	return rel
-}
-
-func (r *Relation) equal(o *Relation) bool {
-	return o != nil && r.OID == o.OID && r.Table == o.Table && slices.Equal(r.Columns, o.Columns)
-}
-
-// tupleOf copies a tuple. A value that pgoutput leaves out because it is stored
-// out of line and did not change is taken from before.
-func tupleOf(rel *Relation, t *pglogrepl.TupleData, before Tuple) (Tuple, error) {
-	if len(t.Columns) != len(rel.Columns) {
-		return nil, fmt.Errorf("pgoutput sent %d values for %d columns of %q.%q",
-			len(t.Columns), len(rel.Columns), rel.Table.Schema, rel.Table.Name)
-	}
-	out := make(Tuple, len(t.Columns))
-	for i, c := range t.Columns {
-		switch c.DataType {
-		case pglogrepl.TupleDataTypeNull:
-			out[i].Null = true
-		case pglogrepl.TupleDataTypeText:
-			out[i].Text = string(c.Data)
-		case pglogrepl.TupleDataTypeToast:
-			if before == nil {
-				return nil, fmt.Errorf("pgoutput left out column %q of %q.%q and sent no old row",
-					rel.Columns[i].Name, rel.Table.Schema, rel.Table.Name)
-			}
-			out[i] = before[i]
-		default:
-			return nil, fmt.Errorf("pgoutput sent a value of kind %q", c.DataType)
-		}
-	}
-	return out, nil
+func (d *decoder) emit(change Change, c Consumer) {
+	change.Op = 2 * d.changes
+	d.changes++
+	c.Change(change)
 }

@@ -42,19 +42,33 @@ type control struct {
 	slot string
 }
 
-// openControl connects and takes the lock on the slot's name.
-func openControl(ctx context.Context, cfg Config) (*control, error) {
+// openControl connects and takes the lock on the slot's name. previous is the
+// process id of this Stream's last control connection, 0 for none: Postgres may
+// not know yet that it is gone, and keep the lock for it.
+func openControl(ctx context.Context, cfg Config, previous uint32) (*control, error) {
 	pc, err := pgx.ParseConfig(cfg.DatabaseURL)
 	if err != nil {
 		// The parse error can hold the URL, and the URL holds the password.
 		return nil, errors.New("the database URL cannot be read: it should look like postgres://user:password@host:5432/name")
 	}
+	for k, v := range SessionSettings() {
+		pc.RuntimeParams[k] = v
+	}
+	pc.RuntimeParams["default_transaction_read_only"] = "off"
 	pc.RuntimeParams["application_name"] = "realtime-gw control " + cfg.Slot
 	conn, err := pgx.ConnectConfig(ctx, pc)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the database: %w", err)
 	}
 	c := &control{conn: conn, slot: cfg.Slot}
+	if previous != 0 {
+		_, err = conn.Exec(ctx, `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+			WHERE pid = $1 AND application_name = current_setting('application_name') AND datname = current_database()`, previous)
+		if err != nil {
+			_ = conn.Close(ctx)
+			return nil, fmt.Errorf("end the last control connection: %w", err)
+		}
+	}
 	var mine bool
 	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(hashtextextended('realtime-gw slot ' || $1, 0))`, cfg.Slot).Scan(&mine)
 	if err == nil && !mine {
@@ -160,4 +174,11 @@ func (c *control) endReader(ctx context.Context) error {
 	return nil
 }
 
-func (c *control) close(ctx context.Context) error { return c.conn.Close(ctx) }
+// close gives the lock back first: Postgres would do so only when it has noticed
+// that the connection is closed.
+func (c *control) close(ctx context.Context) error {
+	if !c.conn.IsClosed() {
+		_, _ = c.conn.Exec(ctx, `SELECT pg_advisory_unlock_all()`)
+	}
+	return c.conn.Close(ctx)
+}

@@ -5,19 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // Stream follows the tables. Use it from one goroutine.
 type Stream struct {
 	cfg       Config
 	control   *control
-	start     LSN // what the slot had at first
-	processed LSN // every commit before it has been delivered
+	start     LSN           // what the slot had at first
+	processed atomic.Uint64 // an LSN: every commit before it has been delivered
+	tables    []tableState  // as they were when changes were last known to be whole
 }
 
 var slotName = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
@@ -36,18 +37,23 @@ func Open(ctx context.Context, cfg Config) (*Stream, error) {
 	if cfg.StatusInterval <= 0 {
 		cfg.StatusInterval = 10 * time.Second
 	}
-	c, err := openControl(ctx, cfg)
+	if cfg.CheckInterval <= 0 {
+		cfg.CheckInterval = 5 * time.Second
+	}
+	c, err := openControl(ctx, cfg, 0)
 	if err != nil {
 		return nil, err
 	}
 	s := &Stream{cfg: cfg, control: c}
 	if err = c.check(ctx, cfg.Tables); err == nil {
-		s.start, err = c.recreate(ctx, cfg.Tables)
+		if s.start, err = c.recreate(ctx, cfg.Tables); err == nil {
+			s.tables, err = c.look(ctx, cfg.Tables)
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, c.close(ctx))
 	}
-	s.processed = s.start
+	s.processed.Store(uint64(s.start))
 	return s, nil
 }
 
@@ -104,6 +110,9 @@ func (s *Stream) follow(ctx context.Context, c Consumer, connected *bool) error 
 	if err := s.hold(ctx); err != nil {
 		return err
 	}
+	if err := s.mend(ctx, c); err != nil {
+		return err
+	}
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return err
@@ -114,16 +123,18 @@ func (s *Stream) follow(ctx context.Context, c Consumer, connected *bool) error 
 		defer cancel()
 		_ = conn.Close(gone)
 	}()
-	err = pglogrepl.StartReplication(ctx, conn, s.cfg.Slot, pglogrepl.LSN(s.processed), pglogrepl.StartReplicationOptions{
+	interval, err := s.statusInterval(ctx, conn)
+	if err != nil {
+		return err
+	}
+	err = pglogrepl.StartReplication(ctx, conn, s.cfg.Slot, pglogrepl.LSN(s.processed.Load()), pglogrepl.StartReplicationOptions{
 		Mode:       pglogrepl.LogicalReplication,
 		PluginArgs: []string{"proto_version '1'", fmt.Sprintf(`publication_names '"%s"'`, s.cfg.Slot)},
 	})
 	if hasCode(err, codeUndefinedObject, codeNotInState) {
-		if s.processed, err = s.control.recreate(ctx, s.cfg.Tables); err != nil {
+		if err := s.renew(ctx, c, "the replication slot was lost and has been made anew"); err != nil {
 			return err
 		}
-		s.cfg.Logger.Warn().Str("slot", s.cfg.Slot).Msg("the replication slot was lost and has been made anew: all shapes start over")
-		c.Lost()
 		return errors.New("the slot was made anew")
 	}
 	if hasCode(err, codeObjectInUse) {
@@ -135,7 +146,7 @@ func (s *Stream) follow(ctx context.Context, c Consumer, connected *bool) error 
 	}
 	*connected = true
 	c.Following(true)
-	return s.receive(ctx, conn, c)
+	return s.receive(ctx, conn, interval, c)
 }
 
 // hold makes sure that this instance has the lock, on a connection that lives.
@@ -144,7 +155,7 @@ func (s *Stream) hold(ctx context.Context) error {
 		return nil
 	}
 	_ = s.control.close(ctx)
-	c, err := openControl(ctx, s.cfg)
+	c, err := openControl(ctx, s.cfg, s.control.conn.PgConn().PID())
 	if err != nil {
 		return err
 	}
@@ -167,92 +178,4 @@ func (s *Stream) connect(ctx context.Context) (*pgconn.PgConn, error) {
 		return nil, fmt.Errorf("connect for replication: %w", err)
 	}
 	return conn, nil
-}
-
-// receive delivers until the connection ends. Between two status updates it
-// waits with one deadline, so that a message costs no timer of its own.
-func (s *Stream) receive(ctx context.Context, conn *pgconn.PgConn, c Consumer) error {
-	d := newDecoder()
-	for {
-		if err := s.acknowledge(ctx, conn); err != nil {
-			return err
-		}
-		until, cancel := context.WithTimeout(ctx, s.cfg.StatusInterval)
-		err := s.receiveUntil(until, conn, d, c)
-		cancel()
-		if err != nil && (!pgconn.Timeout(err) || ctx.Err() != nil) {
-			return err
-		}
-	}
-}
-
-// receiveUntil delivers until Postgres asks for a status (nil) or an error,
-// ctx's end among them.
-func (s *Stream) receiveUntil(ctx context.Context, conn *pgconn.PgConn, d *decoder, c Consumer) error {
-	for {
-		raw, err := conn.ReceiveMessage(ctx)
-		if err != nil {
-			return fmt.Errorf("receive from the slot: %w", err)
-		}
-		switch m := raw.(type) {
-		case *pgproto3.CopyData:
-			asked, err := s.take(m.Data, d, c)
-			if err != nil || asked {
-				return err
-			}
-		case *pgproto3.ErrorResponse:
-			return pgconn.ErrorResponseToPgError(m)
-		case *pgproto3.CopyDone:
-			return errors.New("postgres ended the stream")
-		}
-	}
-}
-
-// take handles one message of the copy stream, and says whether Postgres asks
-// for a status.
-func (s *Stream) take(data []byte, d *decoder, c Consumer) (asked bool, err error) {
-	if len(data) == 0 {
-		return false, errors.New("postgres sent an empty message")
-	}
-	switch data[0] {
-	case pglogrepl.PrimaryKeepaliveMessageByteID:
-		k, err := pglogrepl.ParsePrimaryKeepaliveMessage(data[1:])
-		if err != nil {
-			return false, fmt.Errorf("read a keepalive: %w", err)
-		}
-		// Sent between transactions only: everything before it is delivered.
-		s.advance(LSN(k.ServerWALEnd), c)
-		return k.ReplyRequested, nil
-	case pglogrepl.XLogDataByteID:
-		x, err := pglogrepl.ParseXLogData(data[1:])
-		if err != nil {
-			return false, fmt.Errorf("read the stream: %w", err)
-		}
-		tx, end, err := d.decode(x.WALData)
-		if err != nil {
-			return false, fmt.Errorf("%w: %w", errFinal, err)
-		}
-		if tx != nil {
-			c.Transaction(*tx)
-		}
-		if end != 0 {
-			s.advance(end, c)
-		}
-	}
-	return false, nil
-}
-
-func (s *Stream) advance(to LSN, c Consumer) {
-	if to > s.processed {
-		s.processed = to
-		c.Position(to)
-	}
-}
-
-func (s *Stream) acknowledge(ctx context.Context, conn *pgconn.PgConn) error {
-	err := pglogrepl.SendStandbyStatusUpdate(ctx, conn, pglogrepl.StandbyStatusUpdate{WALWritePosition: pglogrepl.LSN(s.processed)})
-	if err != nil {
-		return fmt.Errorf("tell Postgres what was processed: %w", err)
-	}
-	return nil
 }

@@ -76,26 +76,35 @@ type Change struct {
 	Op uint32
 }
 
-// Transaction is a committed transaction. It has at least one change.
+// Transaction names a committed transaction.
 type Transaction struct {
 	XID       uint32 // 32 bits: the epoch is not sent
 	CommitLSN LSN    // pgoutput's Begin.FinalLSN; Electric's offset of the transaction
-	EndLSN    LSN    // just after the commit record
-	Changes   []Change
 }
 
 // Consumer takes what a Stream delivers. Its methods are called one at a time,
-// all on the goroutine of Run, and nothing more is read while one runs: it
-// should return soon and must not call the Stream.
+// all on the goroutine of Run, and nothing more is read while one runs; Postgres
+// is answered meanwhile. They must not call the Stream.
+//
+// A transaction comes as Begin, its changes, and Commit or Abort. It is not
+// collected first, so its size is bounded by what the Consumer keeps of it.
 type Consumer interface {
-	// Transaction hands over a transaction. When it returns, the transaction
-	// counts as processed and is not delivered again.
-	Transaction(Transaction)
+	// Begin announces a transaction. It has committed in Postgres; whether all
+	// of it arrives is not known yet.
+	Begin(Transaction)
+	// Change hands over one change. It belongs to the Consumer, who may keep it.
+	Change(Change)
+	// Commit ends the transaction. When it returns, the transaction counts as
+	// processed and is not delivered again. There may have been no change.
+	Commit()
+	// Abort takes everything since Begin back: the connection was lost. The
+	// transaction comes again, whole.
+	Abort()
 	// Position says that every commit before lsn has been delivered, whether or
 	// not it touched the tables.
 	Position(lsn LSN)
-	// Lost says that transactions may be missing between those delivered
-	// before and those that follow.
+	// Lost says that changes may be missing between those delivered before and
+	// those that follow. It is not called inside a transaction.
 	Lost()
 	// Following says whether the stream is connected.
 	Following(bool)
