@@ -72,7 +72,8 @@ func (m *model) note(line remembered) {
 	}
 	m.ticks++
 	line.used = m.ticks
-	m.lines = append(kept, line)
+	kept = append(kept, line)
+	m.lines = kept
 }
 
 // TestModel compares a Memo with the model: the same answers, and the same

@@ -29,7 +29,7 @@ func members(b []byte, nested []extent, visit func(key, value []byte, at span) e
 			return malformed("no colon after the name of a member")
 		}
 		value := skipSpace(b, i+1)
-		end := value
+		var end int
 		if len(nested) > 0 && nested[0].from == value {
 			end, nested = nested[0].to, nested[1:]
 		} else {

@@ -90,9 +90,9 @@ type counter struct {
 }
 
 func (c *counter) Write(piece []byte) (int, error) {
-	all := append(c.rest, piece...)
-	c.n += bytes.Count(all, c.of)
-	c.rest = append(c.rest[:0], all[max(0, len(all)-len(c.of)+1):]...)
+	c.rest = append(c.rest, piece...)
+	c.n += bytes.Count(c.rest, c.of)
+	c.rest = append(c.rest[:0], c.rest[max(0, len(c.rest)-len(c.of)+1):]...)
 	return len(piece), nil
 }
 

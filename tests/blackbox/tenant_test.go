@@ -22,7 +22,6 @@ type tenant struct {
 	batch                 runstore.Batch
 	bareLegacy, bareV2    runstore.Run
 	mint                  *runid.Minter
-	tagged, inBatch, bare []string // ids
 }
 
 func newTenant(w *world, name string) tenant {

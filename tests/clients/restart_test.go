@@ -76,7 +76,7 @@ func resume(t *testing.T, c client) {
 	s := follow(t, c, w, w.url())
 	s.step(s.change)
 	s.polling()
-	s.driver.kill(t)
+	s.kill(t)
 	w.gateway.kill(t)
 	s.change()
 	w.startGateway(w.address)

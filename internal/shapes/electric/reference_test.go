@@ -31,22 +31,22 @@ type meant struct {
 func reference(t *testing.T, x exchange, q question) meant {
 	t.Helper()
 	r := x.Response
-	switch {
-	case r.Status == 0:
+	switch r.Status {
+	case 0:
 		return meant{kind: "unavailable"}
-	case r.Status == http.StatusOK:
+	case http.StatusOK:
 		if handle := r.header("electric-handle"); q.pos.Handle != "" && handle != q.pos.Handle {
 			return meant{kind: "rotated", handle: handle}
 		}
 		return referenceRows(t, x, q)
-	case r.Status == http.StatusConflict:
+	case http.StatusConflict:
 		return meant{kind: "rotated", handle: r.header("electric-handle")}
-	case r.Status == http.StatusBadRequest:
+	case http.StatusBadRequest:
 		if strings.Contains(r.Body, `"errors":{"offset":["out of bounds for this shape"]}`) {
 			return meant{kind: "out of bounds"}
 		}
 		return meant{kind: "refused", status: r.Status}
-	case r.Status == http.StatusNotFound || r.Status == http.StatusRequestURITooLong:
+	case http.StatusNotFound, http.StatusRequestURITooLong:
 		return meant{kind: "refused", status: r.Status}
 	default:
 		seconds, _ := strconv.Atoi(r.header("retry-after"))
