@@ -15,13 +15,13 @@ import (
 // and in one batch, and one more in each without tags. Every row holds the
 // canary, which no answer to anybody else may.
 type tenant struct {
-	w                     *world
-	env, org, proj        string
-	key, canary           string
-	legacy, v2            runstore.Run
-	batch                 runstore.Batch
-	bareLegacy, bareV2    runstore.Run
-	mint                  *runid.Minter
+	w                  *world
+	env, org, proj     string
+	key, canary        string
+	legacy, v2         runstore.Run
+	batch              runstore.Batch
+	bareLegacy, bareV2 runstore.Run
+	mint               *runid.Minter
 }
 
 func newTenant(w *world, name string) tenant {

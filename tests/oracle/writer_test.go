@@ -36,7 +36,6 @@ type writer struct {
 type lane struct {
 	db      *pgx.Conn
 	open    bool
-	begun   bool // BEGIN was sent
 	xid     uint64
 	doomed  bool              // the transaction will be rolled back
 	undone  bool              // the savepoint will be
