@@ -50,7 +50,7 @@ type row map[string]any
 type event struct {
 	Event   string
 	Feed    string
-	Live    bool           // request, response, no-response
+	Live    bool           // request, sent, response, no-response
 	Offset  string         // request: asked at; up-to-date: the stream's last
 	Status  int            // response
 	Code    string         // no-response
@@ -64,7 +64,7 @@ type event struct {
 type view struct {
 	held      map[string]row // by message key, with the SDK by friendly id; nil: nothing was said yet
 	place     place          // of a ShapeStream that is up to date
-	waiting   bool           // a live request is out
+	waiting   bool           // a live request has left for the gateway
 	starts    int            // requests from offset -1
 	requests  int
 	conflicts int      // answers of 409
@@ -146,10 +146,12 @@ func (v *view) apply(e event) {
 	switch e.Event {
 	case "request":
 		v.requests++
-		v.waiting = e.Live
+		v.waiting = false
 		if e.Offset == "-1" {
 			v.starts++
 		}
+	case "sent":
+		v.waiting = e.Live
 	case "response":
 		v.waiting = v.waiting && !e.Live
 		switch {

@@ -63,8 +63,8 @@ func failover(t *testing.T, c client) {
 	w.startGateway(second)
 	front := newProxy(t, w.address)
 	s := follow(t, c, w, front.url())
-	front.to(second)
 	s.killGateway(w.gateway)
+	front.to(second)
 	s.change()
 	s.goesOn()
 }
