@@ -90,6 +90,7 @@ const (
 	stranger   kind = "stranger"          // a row that the feed does not select
 	wrongState kind = "wrong state"       // columns that are not those of the state
 	badControl kind = "control message"   // a control message at the wrong place
+	tooEarly   kind = "told too early"    // up to date, although the gateway had more
 	stuck      kind = "stuck"             // not up to date, and the place did not move
 	notHeld    kind = "not held"          // live, empty, and answered at once
 	refetched  kind = "refetch"           // a 409 that no truncation explains

@@ -40,21 +40,24 @@ type held struct {
 	feed     *feed
 	history  *history
 	rows     map[string]values
-	seen     map[string]int   // the highest number of each row, also of those that left
-	left     map[string]int   // the number that a row had when it last left
-	places   map[string]place // by table
-	ended    int              // snapshot-end messages
+	seen     map[string]int    // the highest number of each row, also of those that left
+	left     map[string]int    // the number that a row had when it last left
+	places   map[string]place  // by table
+	ended    int               // snapshot-end messages
+	last     map[string]uint32 // the transaction of the last change, by table
+	settled  bool              // it was up to date before
 	upToDate bool
 }
 
 func newHeld(f *feed, h *history) *held {
-	return &held{feed: f, history: h, rows: make(map[string]values), seen: make(map[string]int), left: make(map[string]int), places: make(map[string]place)}
+	return &held{feed: f, history: h, rows: make(map[string]values), seen: make(map[string]int), left: make(map[string]int), places: make(map[string]place), last: make(map[string]uint32)}
 }
 
 // clone is for a reader that comes back to what it had.
 func (h *held) clone() *held {
 	c := *h
 	c.rows, c.seen, c.left, c.places = make(map[string]values), maps.Clone(h.seen), maps.Clone(h.left), maps.Clone(h.places)
+	c.last = maps.Clone(h.last)
 	for key, row := range h.rows {
 		c.rows[key] = maps.Clone(row)
 	}
@@ -90,7 +93,12 @@ func (h *held) control(m *message, last bool) *violation {
 		if !last {
 			return found(badControl, "an up-to-date that is not the last message")
 		}
-		h.upToDate = true
+		for table, xid := range h.last {
+			if s := h.history.cut(h.feed, table, xid, h.rows); s != nil {
+				return found(tooEarly, "in the middle of transaction %d, which left %s at number %d, gone %v", xid, s.key(), s.number, s.gone)
+			}
+		}
+		h.upToDate, h.settled = true, true
 		if m.Headers.LastSeen == nil {
 			return nil
 		}
@@ -154,7 +162,10 @@ func (h *held) position(m *message) *violation {
 		}
 	}
 	if m.Headers.LSN == "" {
-		return nil // of a snapshot
+		if h.settled {
+			return found(tooEarly, "a row of a snapshot comes after an up-to-date")
+		}
+		return nil
 	}
 	lsn, err := strconv.ParseUint(m.Headers.LSN, 10, 64)
 	if err != nil || len(m.Headers.Relation) != 2 {
@@ -165,6 +176,9 @@ func (h *held) position(m *message) *violation {
 		return found(regression, "%s went from %d/%d back to %d/%d", side, was.lsn, was.op, at.lsn, at.op)
 	}
 	h.places[side] = at
+	if len(m.Headers.TxIDs) == 1 {
+		h.last[side] = m.Headers.TxIDs[0]
+	}
 	return nil
 }
 

@@ -17,6 +17,7 @@
 //   - that state was committed, and the reader's feed selects it;
 //   - numbers and log positions do not go back;
 //   - an update or delete is of a row that the reader holds;
+//   - an up-to-date comes after whole snapshots and whole transactions;
 //   - the snapshot-end does not promise more than the reader has.
 //
 // What a response must be, whatever it holds, is in reader_test.go. After each

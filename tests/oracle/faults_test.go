@@ -21,15 +21,15 @@ func TestFaultsAreNoticed(t *testing.T) {
 		kinds  []kind
 	}{
 		"a side's deltas are dropped": {
-			faults{upstream: editUpstream(dropDeltas)}, []kind{orphan, diverged, wrongState, lost},
+			faults{upstream: editUpstream(dropDeltas)}, []kind{orphan, diverged, wrongState, lost, tooEarly},
 		},
 		"rows come twice":             {faults{answers: editAnswers(twice)}, []kind{orphan, regression}},
 		"a canary is let through":     {faults{answers: letThrough}, []kind{stranger}},
 		"a column is lost":            {faults{upstream: editUpstream(loseColumn)}, []kind{wrongState}},
-		"an old state is sent again":  {faults{answers: replay}, []kind{regression}},
+		"an old state is sent again":  {faults{answers: replay}, []kind{regression, tooEarly}},
 		"live is answered at once":    {faults{answers: answerAtOnce}, []kind{notHeld}},
 		"readers are reset":           {faults{answers: reset}, []kind{refetched}},
-		"up to date is said too soon": {faults{answers: editAnswers(tooSoon)}, []kind{diverged, badControl, orphan, protocol}},
+		"up to date is said too soon": {faults{answers: editAnswers(tooSoon)}, []kind{diverged, badControl, orphan, tooEarly}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const tries = 3 // a seed may have nothing that the fault could spoil

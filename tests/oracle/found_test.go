@@ -1,6 +1,9 @@
 package oracle
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // TestFound plays what ever failed. A seed means something only together with
 // this version of the writer, so what made the difference is set by hand.
@@ -13,6 +16,12 @@ func TestFound(t *testing.T) {
 		// told so only with the next change or after the hold: merge.Step let
 		// it wait once it had read that nothing follows.
 		"held, and not told that it is up to date": {181, func(s *settings) { s.unfinished, s.chunkBytes = true, 700 }},
+		// The oracle's own fault, three times: it committed another transaction
+		// between the sentinels of the two tables, and readers were judged who
+		// rightly did not have it yet.
+		"judged too early, after a snapshot":  {667, func(s *settings) { s.hold = 250 * time.Millisecond }},
+		"judged too early, starting anew":     {10465, func(*settings) {}},
+		"judged too early, behind a takeover": {20320, func(s *settings) { s.takeovers = true }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := settingsOf(c.seed)

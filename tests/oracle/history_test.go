@@ -51,17 +51,19 @@ type state struct {
 type history struct {
 	mu     sync.RWMutex
 	rows   map[string][]*state // by key, in the order of numbers
-	doomed map[uint32]bool     // transactions, as messages name them
+	made   map[uint32][]*state // by transaction, as messages name them
+	doomed map[uint32]bool     // transactions that are rolled back
 }
 
 func newHistory() *history {
-	return &history{rows: make(map[string][]*state), doomed: make(map[uint32]bool)}
+	return &history{rows: make(map[string][]*state), made: make(map[uint32][]*state), doomed: make(map[uint32]bool)}
 }
 
 func (h *history) add(s *state) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.rows[s.key()] = append(h.rows[s.key()], s)
+	h.made[uint32(s.xid)] = append(h.made[uint32(s.xid)], s)
 }
 
 func (h *history) doom(xid uint64) {
@@ -108,6 +110,30 @@ func (h *history) missing(f *feed, xmin uint64, seen map[string]int) *state {
 		}
 		if newest != nil && !newest.gone && !explained && f.selects(newest.facts) && seen[key] < newest.number {
 			return newest
+		}
+	}
+	return nil
+}
+
+// cut gives a state that transaction xid left in a table and that a reader does
+// not have, although it has others of the same transaction and table; nil if the
+// transaction is whole. It must be the last of that table that the reader has.
+func (h *history) cut(f *feed, table string, xid uint32, rows map[string]values) *state {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	last := make(map[string]*state)
+	for _, s := range h.made[xid] {
+		if !s.doomed && s.table.Name() == table {
+			last[s.key()] = s
+		}
+	}
+	for key, s := range last {
+		want := -1
+		if !s.gone && f.selects(s.facts) {
+			want = s.number
+		}
+		if number(rows[key]) != want {
+			return s
 		}
 	}
 	return nil

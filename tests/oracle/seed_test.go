@@ -170,6 +170,14 @@ func (w *writer) endAll(ctx context.Context) error {
 // changes the runs that are followed, and returns when it is committed. Other
 // transactions may be open.
 func (w *writer) sentinels(ctx context.Context) (targets []*state, err error) {
+	// Before the first sentinel: nothing else may be committed after it.
+	for _, f := range w.world.kept {
+		if owner := w.locks[f.key()]; owner != nil {
+			if err := w.end(ctx, owner); err != nil {
+				return nil, err
+			}
+		}
+	}
 	var l *lane
 	for _, l = range w.lanes {
 		if !l.open {
@@ -207,11 +215,6 @@ func (w *writer) sentinels(ctx context.Context) (targets []*state, err error) {
 		}
 	}
 	for _, f := range w.world.kept {
-		if owner := w.locks[f.key()]; owner != nil && owner != l {
-			if err := w.end(ctx, owner); err != nil {
-				return nil, err
-			}
-		}
 		s, err := w.update(ctx, l, f, f, nil)
 		if err != nil {
 			return nil, err
