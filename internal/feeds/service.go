@@ -157,6 +157,11 @@ func (s *Service) at(f *Feed, p Place) (cursor.Cursor, error) {
 	if err != nil {
 		return at, err
 	}
+	// The handle of a must-refetch is ours and has no floor: it is good for
+	// starting over, and must not open a tag feed without its bound.
+	if (f.window > 0) == at.Floor.IsZero() {
+		return at, cursor.ErrInvalid
+	}
 	for i, opened := range f.tables {
 		if at.Sides[i].Opened != opened {
 			return at, cursor.ErrInvalid
