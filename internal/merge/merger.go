@@ -24,6 +24,10 @@ type Config struct {
 	CatchUp time.Duration
 }
 
+// completeWithin is how long rows in hand wait for a side that is behind and is
+// being read; then they go out, not up to date.
+const completeWithin = 100 * time.Millisecond
+
 // Merger reads the shapes of a feed as one log. It is safe for concurrent use.
 type Merger struct{ config Config }
 
@@ -66,6 +70,7 @@ func (m *Merger) Next(ctx context.Context, req Request) (*Answer, error) {
 	}
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
+	ends, hurried := time.Now().Add(limit), false
 
 	r.state = State{Live: req.Hold > 0}
 	for i := range req.From {
@@ -93,6 +98,11 @@ func (m *Merger) Next(ctx context.Context, req Request) (*Answer, error) {
 		case <-ctx.Done():
 			r.answer.Close()
 			return nil, context.Cause(ctx)
+		}
+		// News must not wait for the hold's end because the other side is slow.
+		if r.state.Phase == Completing && !hurried && time.Until(ends) > completeWithin {
+			hurried = true
+			timer.Reset(completeWithin)
 		}
 	}
 	return r.outcome()

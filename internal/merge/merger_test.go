@@ -242,6 +242,31 @@ func TestLiveRace(t *testing.T) {
 	})
 }
 
+// Rows do not wait out the hold for a side that is behind and does not answer.
+func TestNewsDoesNotWaitForASlowSide(t *testing.T) {
+	req := Request{From: bothAt(opened(1, true), opened(1, false)), Hold: hold}
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		a := flight.New(flight.Config{Source: withNews(answer{body: "[" + row(1) + "," + end + "]", next: place(50)})})
+		b := flight.New(flight.Config{Source: newFake()}) // its reads are never answered
+		defer a.Close()
+		defer b.Close()
+		def := shapes.Define(shapes.LegacyTable, []string{"id"}, shapes.Equal("id", "x"))
+		req.Definitions = [Sides]*shapes.Definition{def, def}
+		got, err := New(Config{Upstreams: [Sides]*flight.Group{a, b}}).Next(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer got.Close()
+		if waited := time.Since(began); waited != completeWithin {
+			t.Errorf("answered after %v", waited)
+		}
+		if got.UpToDate || got.Next != bothAt(opened(50, true), opened(1, false)) {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
 func TestLiveSilence(t *testing.T) {
 	started := time.Time{}
 	askBoth(t, newFake(), newFake(), Request{From: liveAt, Hold: hold}, func(t *testing.T, got *Answer, err error) {
