@@ -10,6 +10,9 @@
 // no spelling of a path can go round it. What a client sends is read once, into
 // typed values, and nothing of it is copied to an upstream.
 //
+// Clients of every age are answered: what a request's headers say of it (dialect.go)
+// adds names to the head and changes one word of rows.
+//
 // Once the head of an answer is out its body must be finished: clients retry
 // everything before that, and nothing after. So a batch is asked for before
 // anything is written, and a body that breaks off ends the connection, so that

@@ -32,23 +32,28 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request, who *auth.Princi
 		defer release()
 	}
 	place := feeds.Place{Handle: q.Handle, Offset: q.Offset, Cursor: q.Cursor, Expired: q.ExpiredHandle}
+	client := dialectOf(r.Header)
 	batch, err := g.config.Feeds.Next(r.Context(), feed, place, q.Live)
 	if err != nil {
-		return feedError(w, err)
+		return feedError(w, client, err)
 	}
 	defer batch.Close()
-	writeBatch(w, r, batch)
+	if recast := client.recast(); recast != nil {
+		batch.Recast(recast)
+	}
+	writeBatch(w, r, client, batch)
 	return nil
 }
 
 // feedError answers with what a feed gave instead of a batch. Only a 409 is
 // written here; the rest goes back as an error.
-func feedError(w http.ResponseWriter, err error) error {
+func feedError(w http.ResponseWriter, client dialect, err error) error {
 	if refetch, ok := errors.AsType[*feeds.MustRefetch](err); ok {
 		h := w.Header()
 		h.Set("Electric-Handle", refetch.Handle)
 		h.Set("Content-Type", jsonType)
 		h.Set("Content-Length", strconv.Itoa(len(mustRefetchBody)))
+		client.head(h)
 		w.WriteHeader(http.StatusConflict)
 		_, _ = w.Write([]byte(mustRefetchBody)) // the client is gone: nobody is left to tell
 		return nil
@@ -62,7 +67,7 @@ func feedError(w http.ResponseWriter, err error) error {
 	return err
 }
 
-func writeBatch(w http.ResponseWriter, r *http.Request, batch *feeds.Batch) {
+func writeBatch(w http.ResponseWriter, r *http.Request, client dialect, batch *feeds.Batch) {
 	h := w.Header()
 	h.Set("Content-Type", jsonType)
 	h.Set("Electric-Handle", batch.Handle)
@@ -76,6 +81,7 @@ func writeBatch(w http.ResponseWriter, r *http.Request, batch *feeds.Batch) {
 	if batch.UpToDate {
 		h["Electric-Up-To-Date"] = []string{""}
 	}
+	client.head(h)
 	if size := batch.Size(); size >= 0 {
 		h.Set("Content-Length", strconv.Itoa(size))
 	}

@@ -19,12 +19,13 @@ type Answer struct {
 	// live.
 	Schema string
 
-	rows  [][]byte // each a run of messages, shared: never written to
-	sides [Sides]heardOf
-	pages []*openPage
-	tail  []byte // the control messages, if nothing is streamed
-	xmin  uint64 // as the request brought it
-	mute  bool   // say nothing of log positions
+	rows   [][]byte // each a run of messages, shared: never written to
+	recast func(rows []byte) []byte
+	sides  [Sides]heardOf
+	pages  []*openPage
+	tail   []byte // the control messages, if nothing is streamed
+	xmin   uint64 // as the request brought it
+	mute   bool   // say nothing of log positions
 }
 
 // heardOf is what an answer knows of one side beyond its rows.
@@ -79,6 +80,16 @@ func (r *run) finish() (*Answer, error) {
 	return a, nil
 }
 
+// Recast has the rows of the body, framed as in a shapes.Batch, pass through f,
+// which must not write to what it gets: others read it too. It comes before Size
+// and WriteTo, once.
+func (a *Answer) Recast(f func(rows []byte) []byte) {
+	for i := range a.rows {
+		a.rows[i] = f(a.rows[i])
+	}
+	a.recast = f
+}
+
 // Size is the length of the body in bytes, or -1 if it is streamed.
 func (a *Answer) Size() int {
 	if len(a.pages) > 0 {
@@ -107,7 +118,11 @@ func (a *Answer) WriteTo(w io.Writer) (int64, error) {
 	for _, p := range a.pages {
 		err := p.drain(func(piece *shapes.Batch) error {
 			a.note(p.side, piece)
-			body.messages(piece.Rows)
+			rows := piece.Rows
+			if a.recast != nil {
+				rows = a.recast(rows)
+			}
+			body.messages(rows)
 			return body.err
 		})
 		if err != nil {

@@ -216,13 +216,3 @@ func TestAnExpiredHandleIsNeverAnswered(t *testing.T) {
 		}
 	}
 }
-
-// Old clients say shape_id.
-func TestTheOldNameOfAHandle(t *testing.T) {
-	w := quick(t)
-	at := w.fresh("/realtime/v1/runs?tags=a", w.ours.key)
-	q := strings.Replace(at.place(), "handle=", "shape_id=", 1)
-	if got := w.get("/realtime/v1/runs?tags=a&"+q, w.ours.key); got.status != 200 || len(got.ids(t)) > 0 {
-		t.Errorf("%d %s", got.status, got.body)
-	}
-}

@@ -33,27 +33,27 @@ func electricHeaders(h http.Header) map[string]string {
 func TestElectricHeaders(t *testing.T) {
 	w := newWorld(t, settings{hold: 50 * time.Millisecond})
 	for feed, path := range w.ours.feeds() {
-		first := w.get(with(path, "offset=-1"), w.ours.key)
+		first := w.asSDK(with(path, "offset=-1"), w.ours.key)
 		want := map[string]string{"Electric-Handle": "set", "Electric-Offset": "set", "Electric-Schema": "set", "Electric-Up-To-Date": ""}
 		if diff := cmp.Diff(want, electricHeaders(first.header)); first.status != 200 || diff != "" {
 			t.Errorf("%s, first: %d (-want +got):\n%s", feed, first.status, diff)
 		}
-		on := w.get(with(path, first.place()), w.ours.key) // as a browser tab that comes back
+		on := w.asSDK(with(path, first.place()), w.ours.key) // as a browser tab that comes back
 		if diff := cmp.Diff(want, electricHeaders(on.header)); diff != "" || len(on.ids(t)) > 0 {
 			t.Errorf("%s, again: %v (-want +got):\n%s", feed, on.ids(t), diff)
 		}
-		live := w.get(with(path, on.place("live", "true")), w.ours.key)
+		live := w.asSDK(with(path, on.place("live", "true")), w.ours.key)
 		want = map[string]string{"Electric-Handle": "set", "Electric-Offset": "set", "Electric-Cursor": "set", "Electric-Up-To-Date": ""}
 		if diff := cmp.Diff(want, electricHeaders(live.header)); diff != "" {
 			t.Errorf("%s, live (-want +got):\n%s", feed, diff)
 		}
 		cursor := live.header.Get("Electric-Cursor")
-		again := w.get(with(path, live.place("live", "true", "cursor", cursor)), w.ours.key)
+		again := w.asSDK(with(path, live.place("live", "true", "cursor", cursor)), w.ours.key)
 		before, _ := strconv.ParseUint(cursor, 10, 64)
 		if after, err := strconv.ParseUint(again.header.Get("Electric-Cursor"), 10, 64); err != nil || after <= before {
 			t.Errorf("%s: the cursor goes from %s to %s", feed, cursor, again.header.Get("Electric-Cursor"))
 		}
-		refetch := w.get(with(path, "offset=1_0&handle=x"), w.ours.key)
+		refetch := w.asSDK(with(path, "offset=1_0&handle=x"), w.ours.key)
 		if diff := cmp.Diff(map[string]string{"Electric-Handle": "set"}, electricHeaders(refetch.header)); refetch.status != 409 || refetch.body != mustRefetch || diff != "" {
 			t.Errorf("%s: %d %s (-want +got):\n%s", feed, refetch.status, refetch.body, diff)
 		}

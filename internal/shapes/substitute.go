@@ -1,0 +1,66 @@
+package shapes
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+)
+
+// Substitute gives rows, framed as in a Batch, with the text new wherever a
+// row's column is old. Names and texts are found at their places in the messages:
+// the same text in another column, inside a longer one or in a header stays. rows
+// is not written to, and is the result itself if there was nothing to do.
+//
+// old and new must have no character that JSON escapes. It panics if rows was
+// not framed by this package.
+func Substitute(rows []byte, column, old, new string) []byte {
+	quoted := []byte(strconv.Quote(old))
+	if !bytes.Contains(rows, quoted) && !bytes.Contains(rows, []byte(`\u`)) {
+		return rows // no other spelling is JSON
+	}
+	s := substitution{column: column, old: old, new: []byte(strconv.Quote(new)), rows: rows}
+	for at := 0; at < len(rows); at++ { // over the comma
+		f := framer{depth: 1, kinds: 1}
+		n, done, err := f.feed(rows[at:], 1)
+		if err != nil || !done {
+			panic(fmt.Sprintf("shapes: %d bytes of rows are no messages from byte %d on (%v)", len(rows), at, err))
+		}
+		s.message(at, at+n, f.nested[:f.met])
+		at += n
+	}
+	if s.out == nil {
+		return rows
+	}
+	return append(s.out, rows[s.taken:]...)
+}
+
+type substitution struct {
+	column, old string
+	new         []byte
+	rows        []byte
+	out         []byte // rows as far as taken, with what was replaced
+	taken       int
+}
+
+// message looks at that which lies from..to in rows. What its walk over the
+// members could complain of, the Scanner complained of before.
+func (s *substitution) message(from, to int, nested []extent) {
+	_ = members(s.rows[from:to], nested, func(key, value []byte, at span) error {
+		if nameIs(key, "value") && value[0] == '{' {
+			s.row(value, from+at.value)
+		}
+		return nil
+	})
+}
+
+// row looks at the columns of a row, an object that begins at base.
+func (s *substitution) row(row []byte, base int) {
+	_ = members(row, nil, func(key, value []byte, at span) error {
+		if nameIs(key, s.column) && text(value) == s.old {
+			s.out = append(s.out, s.rows[s.taken:base+at.value]...)
+			s.out = append(s.out, s.new...)
+			s.taken = base + at.value + len(value)
+		}
+		return nil
+	})
+}
