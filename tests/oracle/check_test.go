@@ -215,7 +215,7 @@ func (h *held) settle(key string, row values) *violation {
 	case n < h.seen[key]:
 		return found(regression, "number %d again, after %d", n, h.seen[key])
 	}
-	if difference := compare(h.feed.columns, s.values, row); difference != "" {
+	if difference := compare(h.feed.columns, h.feed.told(s.values), row); difference != "" {
 		return found(wrongState, "number %d: %s", n, difference)
 	}
 	h.seen[key] = n

@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -150,8 +151,20 @@ type feed struct {
 	batch   string   // "": any
 	id      string   // "": any
 	recent  bool     // it has a floor
+	modern  bool     // its readers say that they know today's statuses
 	columns []string
 	tables  []runid.Table
+}
+
+// told is a row as the feed's readers are told of it.
+func (f *feed) told(row values) values {
+	if status := row["status"]; f.modern || status == nil || *status != "DEQUEUED" {
+		return row
+	}
+	row = maps.Clone(row)
+	former := "EXECUTING"
+	row["status"] = &former
+	return row
 }
 
 // since is before the floor of every tag feed and after every old row.

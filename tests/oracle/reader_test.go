@@ -118,6 +118,9 @@ func (r *reader) ask(ctx context.Context, from at) *answer {
 		return a
 	}
 	request.Header.Set("Authorization", "Bearer "+r.feed.key)
+	if r.feed.modern {
+		request.Header.Set("x-trigger-api-version", "2025-07-16")
+	}
 	sent := time.Now()
 	a.response, a.err = r.client.Do(request)
 	a.took = time.Since(sent)

@@ -128,6 +128,10 @@ func (w *world) feeds(t *testing.T, s settings) []*feed {
 			id: k.id, columns: columns, tables: []runid.Table{k.table},
 		})
 	}
+	r := random(s.seed, 8)
+	for _, f := range list {
+		f.modern = chance(r, 60)
+	}
 	return list
 }
 
@@ -174,7 +178,7 @@ func (f *feed) selectRows(ctx context.Context, db *pgx.Conn) (map[string]values,
 			for i, c := range f.columns {
 				row[c] = list[i]
 			}
-			rows[rowKey(table.Name(), *row["id"])] = row
+			rows[rowKey(table.Name(), *row["id"])] = f.told(row)
 		}
 	}
 	return rows, nil
