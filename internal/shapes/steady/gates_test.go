@@ -141,6 +141,24 @@ func TestOneShapeAlone(t *testing.T) {
 	}
 }
 
+// Calls that fail together are one failure.
+func TestFailuresTogether(t *testing.T) {
+	g := newGates(func(most time.Duration) time.Duration { return most })
+	now := time.Date(2026, 8, 21, 0, 0, 0, 0, time.UTC)
+	var out []*pass
+	for range 10 {
+		p, _ := g.ask("a", now)
+		out = append(out, p)
+	}
+	now = now.Add(time.Minute) // they were held
+	for _, p := range out {
+		g.fail(p, now, 0)
+	}
+	if p, again := g.ask("a", now); p != nil || again.Sub(now) != firstPause {
+		t.Errorf("asked again after %s", again.Sub(now))
+	}
+}
+
 // What nobody comes back to is forgotten.
 func TestGatesForget(t *testing.T) {
 	g := newGates(func(time.Duration) time.Duration { return 0 })

@@ -29,6 +29,7 @@ type answer struct {
 type replies struct {
 	snapshot bool
 	answers  []answer // taken one by one
+	shift    int      // the rows are others
 	open     int
 }
 
@@ -56,7 +57,7 @@ func (r *replies) Read(context.Context, *shapes.Definition, shapes.Position) (*s
 	}
 	var parts []string
 	for n := range a.rows {
-		parts = append(parts, r.row(n))
+		parts = append(parts, r.row(n+r.shift))
 	}
 	if a.upTo {
 		parts = append(parts, upToDate)
@@ -181,6 +182,26 @@ func TestResumeFails(t *testing.T) {
 			t.Errorf("%s: %d pages were not closed", name, r.open)
 		}
 	}
+}
+
+// Rows that are not those that were given out cannot be gone on from.
+func TestResumeNoticesOtherRows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &replies{answers: []answer{{"h", 3, 0.6, true, nil}, {"h", 3, 1, true, nil}}}
+		page, err := New(Config{Source: r}).Read(t.Context(), define("a"), here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = page.Close() }()
+		r.shift = 1
+		n := 0
+		for ; err == nil; n++ {
+			_, err = page.Messages.Next()
+		}
+		if !strings.Contains(err.Error(), "another one") || n == 1 {
+			t.Errorf("%d messages, then %v", n-1, err)
+		}
+	})
 }
 
 // A body that goes on for long, and breaks off now and then, is not given up.
