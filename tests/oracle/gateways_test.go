@@ -22,6 +22,7 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/steady"
 )
 
 // cursorKey is that of all gateways of all worlds: a gateway goes on where
@@ -157,7 +158,7 @@ func startGateway(t *testing.T, s settings, pool *pgxpool.Pool, source *electric
 	must(err)
 	who, err := auth.NewAuthenticator(auth.Config{Directory: auth.NewPostgresDirectory(pool)})
 	must(err)
-	flying := flight.Config{Source: source, Linger: s.linger}
+	flying := flight.Config{Source: steady.New(steady.Config{Source: source}), Linger: s.linger}
 	if s.unfinished {
 		flying.CompleteBytes, flying.CompleteWithin = 1, time.Nanosecond
 	}
