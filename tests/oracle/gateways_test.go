@@ -94,7 +94,7 @@ func (f *fleet) close() {
 }
 
 // newFleet starts the shape server and the gateways of a world.
-func newFleet(t *testing.T, s settings, w *world, broken faults) *fleet {
+func newFleet(t *testing.T, s settings, w *world, b *board, broken faults) *fleet {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -121,6 +121,9 @@ func newFleet(t *testing.T, s settings, w *world, broken faults) *fleet {
 	}
 	if broken.upstream != nil {
 		config.Transport = broken.upstream(config.Transport)
+	}
+	if s.outages {
+		config.Transport = newOutages(s.seed, config.Transport, b)
 	}
 	f := &fleet{}
 	if broken.binary != "" {

@@ -6,48 +6,44 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 )
 
-// mostBreaks is how often a body may break off without a message in between
-// before it is given up.
-const mostBreaks = 5
+// mostStall is how long a body may break off again and again without a message in
+// between before it is given up.
+const mostStall = 2 * time.Minute
 
 // body yields the messages of an answer over as many calls as it takes. Its head
 // was given out with the first, so it ends where that one said: an answer that was
 // asked for later may have more.
 type body struct {
-	ctx    context.Context
-	source *Source
-	def    *shapes.Definition
-	pos    shapes.Position
-	next   shapes.Position // as the first answer named it
-	page   *shapes.Page    // nil: closed
-	grown  bool            // page goes beyond next
-	ended  bool            // an up-to-date was given, behind which nothing comes
-	given  int             // messages
-	sum    maphash.Hash
-	breaks int
-	err    error // the end, once it is known
-}
-
-// resumable makes a page that goes on where it breaks off.
-func resumable(ctx context.Context, s *Source, def *shapes.Definition, pos shapes.Position, page *shapes.Page) *shapes.Page {
-	b := &body{ctx: ctx, source: s, def: def, pos: pos, next: page.Next, page: page}
-	return &shapes.Page{Next: page.Next, Schema: page.Schema, Messages: b, Close: b.close}
+	ctx     context.Context
+	source  *Source
+	def     *shapes.Definition
+	pos     shapes.Position
+	next    shapes.Position // as the first answer named it
+	reading *reading
+	grown   bool // what is read goes beyond next
+	ended   bool // an up-to-date was given, behind which nothing comes
+	given   int  // messages
+	sum     maphash.Hash
+	moved   time.Time // when the last one was given
+	err     error     // the end, once it is known
 }
 
 // Next is shapes.Messages'.
 func (b *body) Next() (shapes.Message, error) {
 	for b.err == nil {
-		m, err := b.page.Messages.Next()
+		m, err := b.reading.page.Messages.Next()
 		switch {
 		case err == nil:
 			if b.err = b.give(&m); b.err == nil {
 				return m, nil
 			}
 		case err == io.EOF || b.ended:
+			b.reading.settle(nil)
 			b.err = io.EOF
 		default:
 			b.err = b.resume(err)
@@ -56,14 +52,7 @@ func (b *body) Next() (shapes.Message, error) {
 	return shapes.Message{}, b.err
 }
 
-func (b *body) close() error {
-	if b.page == nil {
-		return nil
-	}
-	page := b.page
-	b.page = nil
-	return page.Close()
-}
+func (b *body) close() error { return b.reading.close(nil) }
 
 // give takes note of a message to give out, unless it lies beyond the end that was
 // named.
@@ -80,7 +69,7 @@ func (b *body) give(m *shapes.Message) error {
 	}
 	b.ended = m.Kind == shapes.ControlUpToDate
 	b.given++
-	b.breaks = 0
+	b.moved = time.Now()
 	_, _ = b.sum.Write(m.Raw)
 	_ = b.sum.WriteByte('\n')
 	return nil
@@ -89,28 +78,25 @@ func (b *body) give(m *shapes.Message) error {
 // resume asks again, and skips what was given out.
 func (b *body) resume(broken error) error {
 	for {
-		if b.breaks++; b.breaks > mostBreaks || b.ctx.Err() != nil {
+		_ = b.reading.close(&shapes.Unavailable{Err: fmt.Errorf("an answer broke off: %w", broken)})
+		if time.Since(b.moved) > mostStall || b.ctx.Err() != nil {
 			return broken
 		}
-		_ = b.close()
-		b.source.took(b.ctx, &pass{shape: b.def.Query(), all: -1}, &shapes.Unavailable{Err: fmt.Errorf("an answer broke off: %w", broken)})
-		page, err := b.source.read(b.ctx, b.def, b.pos)
+		reading, err := b.source.read(b.ctx, b.def, b.pos)
 		if err != nil {
 			return err
 		}
-		b.page = page
+		b.reading = reading
+		next := reading.page.Next
 		switch {
-		case page.Next.Handle != b.next.Handle: // -1 was asked for, and is another shape by now
-			return &shapes.Rotated{Handle: page.Next.Handle}
-		case page.Next.Offset.Compare(b.next.Offset) < 0:
+		case next.Handle != b.next.Handle: // -1 was asked for, and is another shape by now
+			return &shapes.Rotated{Handle: next.Handle}
+		case next.Offset.Compare(b.next.Offset) < 0:
 			return unresumable("an answer that was asked for again ends earlier")
 		}
-		b.grown = page.Next != b.next
+		b.grown = next != b.next
 		err = b.skip()
-		if err == nil {
-			return nil
-		}
-		if errors.Is(err, errDiffers) {
+		if err == nil || errors.Is(err, errDiffers) {
 			return err
 		}
 		broken = err
@@ -126,7 +112,7 @@ func (b *body) skip() error {
 	var sum maphash.Hash
 	sum.SetSeed(b.sum.Seed())
 	for range b.given {
-		m, err := b.page.Messages.Next()
+		m, err := b.reading.page.Messages.Next()
 		switch {
 		case err == io.EOF:
 			return errDiffers

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,6 +30,7 @@ type answer struct {
 // replies is a Source of a log that grows between the reads.
 type replies struct {
 	snapshot bool
+	mu       sync.Mutex
 	answers  []answer // taken one by one
 	shift    int      // the rows are others
 	open     int
@@ -50,6 +53,8 @@ func (r *replies) end(rows int) shapes.Offset {
 }
 
 func (r *replies) Read(context.Context, *shapes.Definition, shapes.Position) (*shapes.Page, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	a := r.answers[0]
 	r.answers = r.answers[1:]
 	if a.fault != nil {
@@ -70,8 +75,15 @@ func (r *replies) Read(context.Context, *shapes.Definition, shapes.Position) (*s
 	r.open++
 	return &shapes.Page{
 		Next: shapes.Position{Handle: a.handle, Offset: r.end(a.rows)}, Messages: shapes.NewScanner(reader),
-		Close: func() error { r.open--; return nil },
+		Close: r.close,
 	}, nil
+}
+
+func (r *replies) close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open--
+	return nil
 }
 
 func (*replies) Wait(context.Context, *shapes.Definition, shapes.Position) (*shapes.News, error) {
@@ -83,11 +95,14 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errors.New("connection reset by peer") }
 
+// longest draws the longest pause.
+func longest(most time.Duration) time.Duration { return most }
+
 // drain reads a page as a merge does, and gives the rows that came.
 func drain(t *testing.T, r *replies, from shapes.Position) (got []string, next shapes.Position, err error) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		page, failed := New(Config{Source: r}).Read(t.Context(), define("a"), from)
+		page, failed := New(Config{Source: r, Random: longest}).Read(t.Context(), define("a"), from)
 		if failed != nil {
 			err = failed
 			return
@@ -167,7 +182,7 @@ func TestResumeFails(t *testing.T) {
 		"refused":             {then: []answer{{fault: &shapes.Refused{Status: 400}}}, says: "refused"},
 		"ends earlier":        {then: []answer{{"h", 2, 1, true, nil}}, says: "ends earlier"},
 		"fewer rows":          {snapshot: true, then: []answer{{"h", 0, 1, true, nil}}, says: "another one"},
-		"breaks off for ever": {then: []answer{cut, cut, cut, cut, cut, cut, cut, cut}, says: "reset"},
+		"breaks off for ever": {then: slices.Repeat([]answer{cut}, 1000), says: "reset"},
 	} {
 		r := &replies{snapshot: c.snapshot, answers: append([]answer{cut}, c.then...)}
 		got, _, err := drain(t, r, shapes.Position{Handle: "h", Offset: shapes.LogOffset(1, 0)})
@@ -204,24 +219,54 @@ func TestResumeNoticesOtherRows(t *testing.T) {
 	})
 }
 
-// A body that goes on for long, and breaks off now and then, is not given up.
-func TestBreaksAreCountedAnew(t *testing.T) {
+// A body that breaks off again and again, but comes further each time, is not
+// given up, however long it takes.
+func TestALongBodyIsNotGivenUp(t *testing.T) {
+	const rows = 100 // and as many breaks, four seconds each
 	r := &replies{}
-	for n := 1; n <= 3*mostBreaks; n++ {
-		r.answers = append(r.answers, answer{"h", 3 * mostBreaks, float64(n) / (3*mostBreaks + 1), true, nil})
+	for n := 1; n <= rows; n++ {
+		r.answers = append(r.answers, answer{"h", rows, float64(n) / (rows + 1), true, nil})
 	}
-	r.answers = append(r.answers, answer{"h", 3 * mostBreaks, 1, true, nil})
-	got, _, err := drain(t, r, shapes.Position{Handle: "h", Offset: shapes.LogOffset(1, 0)})
-	if err != nil || len(got) != 3*mostBreaks+1 {
+	r.answers = append(r.answers, answer{"h", rows, 1, true, nil})
+	got, _, err := drain(t, r, here)
+	if err != nil || len(got) != rows+1 {
 		t.Errorf("%d messages, %v", len(got), err)
 	}
+}
+
+// An upstream that begins its answers and cuts them off is not asked more often than
+// one that gives none, however many read.
+func TestAnUpstreamThatCutsIsNotHammered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &replies{answers: slices.Repeat([]answer{{"h", 3, 0.6, true, nil}}, 1000)}
+		s := New(Config{Source: r, Random: func(time.Duration) time.Duration { return 0 }})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		const readers = 10
+		var all sync.WaitGroup
+		for range readers {
+			all.Go(func() {
+				page, err := s.Read(ctx, define("a"), here)
+				for err == nil {
+					_, err = page.Messages.Next()
+				}
+				if page != nil {
+					_ = page.Close()
+				}
+			})
+		}
+		all.Wait()
+		if asked := 1000 - len(r.answers); asked > readers+2*11 || asked < 15 {
+			t.Errorf("asked %d times in 10 s", asked)
+		}
+	})
 }
 
 // A shape of which an answer broke off counts as failing until it is read again.
 func TestABreakIsAFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &replies{answers: []answer{{"h", 3, 0.6, true, nil}, {"h", 3, 1, true, nil}}}
-		s := New(Config{Source: r, Random: func(most time.Duration) time.Duration { return most }})
+		s := New(Config{Source: r, Random: longest})
 		page, err := s.Read(t.Context(), define("a"), here)
 		if err != nil {
 			t.Fatal(err)

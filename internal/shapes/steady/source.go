@@ -64,22 +64,23 @@ func New(c Config) *Source {
 // Read is shapes.Source's. It fails with *shapes.Unavailable only when ctx has
 // ended. A body that breaks off is asked for again, and goes on where it was.
 func (s *Source) Read(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.Page, error) {
-	page, err := s.read(ctx, def, pos)
+	reading, err := s.read(ctx, def, pos)
 	if err != nil {
 		return nil, err
 	}
-	return resumable(ctx, s, def, pos, page), nil
+	b := &body{ctx: ctx, source: s, def: def, pos: pos, next: reading.page.Next, reading: reading, moved: time.Now()}
+	return &shapes.Page{Next: b.next, Schema: reading.page.Schema, Messages: b, Close: b.close}, nil
 }
 
-func (s *Source) read(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.Page, error) {
+func (s *Source) read(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*reading, error) {
 	for {
 		p, err := s.admit(ctx, def)
 		if err != nil {
 			return nil, err
 		}
-		page, err := s.call(ctx, p, def, pos)
+		reading, err := s.call(ctx, p, def, pos)
 		if !again(ctx, err) {
-			return page, err
+			return reading, err
 		}
 	}
 }
@@ -93,14 +94,14 @@ func (s *Source) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Po
 			return nil, err
 		}
 		if p.probe {
-			page, err := s.call(ctx, p, def, pos)
+			reading, err := s.call(ctx, p, def, pos)
 			if again(ctx, err) {
 				continue
 			}
 			if err != nil {
 				return nil, err
 			}
-			_ = page.Close() // what it holds comes with the held call, at once
+			_ = reading.close(nil) // what it holds comes with the held call, at once
 		}
 		limited, cancel := context.WithTimeoutCause(ctx, s.config.WaitTimeout, errSilent)
 		news, err := s.config.Source.Wait(limited, def, pos)
@@ -121,7 +122,13 @@ func (s *Source) Once(ctx context.Context, def *shapes.Definition, pos shapes.Po
 	if p == nil {
 		return nil, s.refusal(def.Query())
 	}
-	return s.call(ctx, p, def, pos)
+	reading, err := s.call(ctx, p, def, pos)
+	if err != nil {
+		return nil, err
+	}
+	page := *reading.page
+	page.Close = func() error { return reading.close(nil) }
+	return &page, nil
 }
 
 // Down is what the shape's last call failed with; while the circuit is open, also
@@ -144,30 +151,6 @@ var (
 	errOpen   = &shapes.Unavailable{Err: errors.New("the upstream answers for no shape, and is asked for another one now and then")}
 	errSilent = &shapes.Unavailable{Err: errors.New("the upstream did not answer in time")}
 )
-
-// call reads once. Its context ends with the page.
-func (s *Source) call(ctx context.Context, p *pass, def *shapes.Definition, pos shapes.Position) (*shapes.Page, error) {
-	limited, cancel := context.WithCancelCause(ctx)
-	late := time.AfterFunc(s.config.ReadTimeout, func() { cancel(errSilent) })
-	if pos.Offset.Kind == shapes.BeforeAll {
-		late.Stop()
-	}
-	page, err := s.config.Source.Read(limited, def, pos)
-	late.Stop()
-	err = inTime(limited, err)
-	s.took(ctx, p, err)
-	if err != nil {
-		cancel(nil)
-		return nil, err
-	}
-	upstream := page.Close
-	page.Close = func() error {
-		err := upstream()
-		cancel(nil)
-		return err
-	}
-	return page, nil
-}
 
 // inTime tells a call that took too long from one whose caller left.
 func inTime(ctx context.Context, err error) error {
