@@ -22,6 +22,7 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/steady"
 )
 
 // parts are what a gateway is put together from.
@@ -72,7 +73,7 @@ func assemble(p parts) (*assembly, error) {
 		return nil, err
 	}
 	a := &assembly{store: store, log: p.log}
-	a.flights = flight.New(flight.Config{Source: p.source})
+	a.flights = flight.New(flight.Config{Source: steady.New(steady.Config{Source: p.source, Log: p.log})})
 	a.feeds = feeds.New(feeds.Config{
 		Merger: merge.New(merge.Config{Upstreams: [merge.Sides]*flight.Group{a.flights, a.flights}}),
 		Codec:  codec,

@@ -58,7 +58,7 @@ func (b *Batch) Append(later *Batch) {
 
 // Fill adds messages of s until its end, or until b holds at least limit bytes
 // of rows; whole says which. What is left can still be read from s.
-func (b *Batch) Fill(s *Scanner, limit int) (whole bool, err error) {
+func (b *Batch) Fill(s Messages, limit int) (whole bool, err error) {
 	for len(b.Rows) < limit {
 		m, err := s.Next()
 		if err == io.EOF {

@@ -22,6 +22,9 @@ type Config struct {
 	Secret string
 	// Transport makes the calls. Default: NewTransport().
 	Transport http.RoundTripper
+	// Idle is how long a body may bring nothing before its call counts as failed.
+	// Default: 30 s.
+	Idle time.Duration
 	// Recheck is how long after an out-of-bounds answer the upstream is asked
 	// again before the shape counts as lost. Default: 3 s.
 	Recheck time.Duration
@@ -34,6 +37,7 @@ type Client struct {
 	secret    string
 	transport http.RoundTripper
 	recheck   time.Duration
+	idle      time.Duration
 }
 
 var _ shapes.Source = (*Client)(nil)
@@ -57,6 +61,10 @@ func New(c Config) (*Client, error) {
 	if client.transport == nil {
 		client.transport = NewTransport()
 	}
+	if c.Idle == 0 {
+		c.Idle = 30 * time.Second
+	}
+	client.idle = c.Idle
 	if client.recheck == 0 {
 		client.recheck = 3 * time.Second
 	}
@@ -83,20 +91,23 @@ func NewTransport() *http.Transport {
 
 // Read is shapes.Source's.
 func (c *Client) Read(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.Page, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
 	resp, err := c.ask(ctx, def, pos, false)
 	if err != nil {
+		cancel(nil)
 		return nil, err
 	}
+	body := newIdleBody(resp.Body, c.idle, cancel)
 	next, err := nextPosition(resp, pos)
 	if err != nil {
-		_ = resp.Body.Close()
+		_ = body.Close()
 		return nil, err
 	}
 	return &shapes.Page{
 		Next:     next,
 		Schema:   resp.Header.Get("electric-schema"),
-		Messages: shapes.NewScanner(resp.Body),
-		Close:    resp.Body.Close,
+		Messages: shapes.NewScanner(body),
+		Close:    body.Close,
 	}, nil
 }
 
