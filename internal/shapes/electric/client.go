@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
@@ -38,6 +39,7 @@ type Client struct {
 	transport http.RoundTripper
 	recheck   time.Duration
 	idle      time.Duration
+	repairs   atomic.Uint64
 }
 
 var _ shapes.Source = (*Client)(nil)
@@ -112,6 +114,10 @@ func (c *Client) Read(ctx context.Context, def *shapes.Definition, pos shapes.Po
 }
 
 // Wait is shapes.Source's. It holds the answer whole, 16 MiB at most.
+//
+// Electric can name the end of a log chunk in an answer that lacks the row which
+// filled the chunk; who goes on from there never sees that row. So the next place is
+// that of the last row, and the answer is not up to date: the flight reads on.
 func (c *Client) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.News, error) {
 	resp, err := c.ask(ctx, def, pos, true)
 	if err != nil {
@@ -126,8 +132,17 @@ func (c *Client) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Po
 	if err != nil {
 		return nil, err
 	}
-	return &shapes.News{Next: next, Batch: *batch}, nil
+	news := &shapes.News{Next: next, Batch: *batch}
+	if batch.Last.Kind == shapes.At && batch.Last.Compare(next.Offset) < 0 {
+		news.Next.Offset, news.UpToDate = batch.Last, false
+		c.repairs.Add(1)
+	}
+	return news, nil
 }
+
+// Repairs is how many live answers named an offset beyond their last row, so that
+// their readers had to go on from the row instead.
+func (c *Client) Repairs() uint64 { return c.repairs.Load() }
 
 // Healthy says whether Electric calls itself active. While it starts, or has
 // lost its database, it does not.
