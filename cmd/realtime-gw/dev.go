@@ -18,6 +18,7 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/localpg"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/schema"
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
 	"github.com/realtime-gw/realtime-gw/internal/simulate"
 )
 
@@ -76,7 +77,7 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer closeEmbedded(server, log)
-	a, err := assemble(parts{primary: pool, source: source, keys: [][]byte{key}, maxAge: 0, log: log})
+	a, err := assemble(parts{primary: pool, sources: []shapes.Source{source}, keys: [][]byte{key}, maxAge: 0, log: log})
 	if err != nil {
 		return err
 	}

@@ -22,13 +22,15 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/sharded"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/steady"
 )
 
 // parts are what a gateway is put together from.
 type parts struct {
 	primary *pgxpool.Pool
-	replica *pgxpool.Pool // nil: none
-	source  shapes.Source
+	replica *pgxpool.Pool   // nil: none
+	sources []shapes.Source // one, or several that shapes are shared among
 	keys    [][]byte
 	maxAge  time.Duration
 	slots   limits.Concurrency // nil: counted in this process
@@ -72,7 +74,15 @@ func assemble(p parts) (*assembly, error) {
 		return nil, err
 	}
 	a := &assembly{store: store, log: p.log}
-	a.flights = flight.New(flight.Config{Source: p.source})
+	var shards []shapes.Patient
+	for i, source := range p.sources {
+		shards = append(shards, steady.New(steady.Config{Source: source, Log: p.log.With().Int("origin", i+1).Logger()}))
+	}
+	upstream, err := sharded.New(shards...)
+	if err != nil {
+		return nil, err
+	}
+	a.flights = flight.New(flight.Config{Source: upstream})
 	a.feeds = feeds.New(feeds.Config{
 		Merger: merge.New(merge.Config{Upstreams: [merge.Sides]*flight.Group{a.flights, a.flights}}),
 		Codec:  codec,

@@ -23,7 +23,7 @@ type serveCommand struct {
 	DatabaseURL  string `help:"The platform's database. Required." env:"DATABASE_URL"`
 	ReplicaURL   string `help:"A read replica of it, asked first." env:"DATABASE_READ_REPLICA_URL"`
 	Origin       string `name:"electric-origin" help:"Electric's base URL, such as http://electric:3000." env:"ELECTRIC_ORIGIN"`
-	OriginShards string `name:"electric-origin-shards" hidden:"" env:"ELECTRIC_ORIGIN_SHARDS"`
+	OriginShards string `name:"electric-origin-shards" help:"Several of them, joined by commas, that shapes are shared among. Add new ones at the end." env:"ELECTRIC_ORIGIN_SHARDS"`
 	Secret       string `name:"electric-secret" help:"Electric's secret." env:"ELECTRIC_SECRET"`
 	Embedded     bool   `help:"Be the upstream as well: one instance only." env:"REALTIME_GW_EMBEDDED"`
 	Slot         string `help:"Replication slot of the embedded upstream." env:"REALTIME_GW_SLOT" default:"realtime_gw_serve"`
@@ -64,12 +64,12 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		}
 		defer made.replica.Close()
 	}
-	source, closeSource, err := c.upstream(ctx, log)
+	sources, closeSources, err := c.upstreams(ctx, log)
 	if err != nil {
 		return err
 	}
-	defer closeSource()
-	made.source = source
+	defer closeSources()
+	made.sources = sources
 	a, err := assemble(made)
 	if err != nil {
 		return err
@@ -89,11 +89,11 @@ func (c *serveCommand) check() ([][]byte, error) {
 		return nil, errNoDatabase
 	case c.CursorKeys == "":
 		return nil, fmt.Errorf("REALTIME_GW_CURSOR_KEYS is not set: make a key with openssl rand -hex %d", cursor.MinKey)
-	case c.OriginShards != "":
-		return nil, errors.New("ELECTRIC_ORIGIN_SHARDS is set, and this version asks one Electric: set ELECTRIC_ORIGIN instead")
-	case c.Embedded && c.Origin != "":
-		return nil, errors.New("REALTIME_GW_EMBEDDED and ELECTRIC_ORIGIN are both set: there is one upstream, unset one of them")
-	case !c.Embedded && c.Origin == "":
+	case c.Origin != "" && c.OriginShards != "":
+		return nil, errors.New("ELECTRIC_ORIGIN and ELECTRIC_ORIGIN_SHARDS are both set: unset one of them")
+	case c.Embedded && c.Origin+c.OriginShards != "":
+		return nil, errors.New("REALTIME_GW_EMBEDDED and ELECTRIC_ORIGIN or ELECTRIC_ORIGIN_SHARDS are both set: unset one of them")
+	case !c.Embedded && c.Origin+c.OriginShards == "":
 		return nil, errors.New("ELECTRIC_ORIGIN is not set: give Electric's base URL, or REALTIME_GW_EMBEDDED=1 on a single machine")
 	case c.MaxAgeMs < int64(time.Minute/time.Millisecond):
 		return nil, fmt.Errorf("REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS is %d: give a minute, 60000, or more", c.MaxAgeMs)
@@ -118,22 +118,30 @@ func parseKeys(list string) ([][]byte, error) {
 	return keys, nil
 }
 
-// upstream gives the one Source: Electric over HTTP, or the embedded server
-// through the same client without a socket.
-func (c *serveCommand) upstream(ctx context.Context, log zerolog.Logger) (shapes.Source, func(), error) {
-	if !c.Embedded {
-		transport := electric.NewTransport()
-		client, err := electric.New(electric.Config{Origin: c.Origin, Secret: c.Secret, Transport: transport})
+// upstreams gives the Sources: one for each Electric, over HTTP, or the embedded
+// server through the same client without a socket.
+func (c *serveCommand) upstreams(ctx context.Context, log zerolog.Logger) ([]shapes.Source, func(), error) {
+	if c.Embedded {
+		server, source, err := startEmbedded(ctx, c.DatabaseURL, c.Slot, log)
 		if err != nil {
-			return nil, nil, fmt.Errorf("ELECTRIC_ORIGIN: %w", err)
+			return nil, nil, err
 		}
-		return client, transport.CloseIdleConnections, nil
+		return []shapes.Source{source}, func() { closeEmbedded(server, log) }, nil
 	}
-	server, source, err := startEmbedded(ctx, c.DatabaseURL, c.Slot, log)
-	if err != nil {
-		return nil, nil, err
+	name, origins := "ELECTRIC_ORIGIN", []string{c.Origin}
+	if c.OriginShards != "" {
+		name, origins = "ELECTRIC_ORIGIN_SHARDS", strings.Split(c.OriginShards, ",")
 	}
-	return source, func() { closeEmbedded(server, log) }, nil
+	transport := electric.NewTransport()
+	var sources []shapes.Source
+	for i, origin := range origins {
+		client, err := electric.New(electric.Config{Origin: strings.TrimSpace(origin), Secret: c.Secret, Transport: transport})
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s, number %d: %w", name, i+1, err)
+		}
+		sources = append(sources, client)
+	}
+	return sources, transport.CloseIdleConnections, nil
 }
 
 func startEmbedded(ctx context.Context, url, slot string, log zerolog.Logger) (*embedded.Server, shapes.Source, error) {

@@ -109,6 +109,41 @@ func TestServeOverShapes(t *testing.T) {
 	}
 }
 
+// Shapes are shared among several upstreams, and a feed is whole wherever its two
+// are.
+func TestServeOverShards(t *testing.T) {
+	database, demo, _ := seeded(t)
+	var origins []string
+	for range 2 {
+		upstream := run(t, []string{"DATABASE_URL=" + database, "REALTIME_GW_SLOT=" + pgtest.Slot(t), "REALTIME_GW_ADDR=127.0.0.1:0"}, "shapes")
+		origins = append(origins, served(t, upstream))
+	}
+	serve := func(origins ...string) string {
+		return served(t, run(t, []string{
+			"DATABASE_URL=" + database, "REALTIME_GW_CURSOR_KEYS=" + goodKey, "ELECTRIC_ORIGIN_SHARDS=" + strings.Join(origins, ","), "REALTIME_GW_ADDR=127.0.0.1:0",
+		}, "serve"))
+	}
+	both := serve(origins...)
+	first, moved := serve(origins[0]), 0
+	for _, tag := range strings.Split("abcdefgh", "") {
+		path := "/realtime/v1/runs?tags=" + tag + "&"
+		at := must(t, both+path+"offset=-1", demo.APIKey)
+		if at.status != 200 || !strings.Contains(at.body, "up-to-date") {
+			t.Fatalf("%s: %d %s", tag, at.status, at.body)
+		}
+		if again := must(t, both+path+at.place(), demo.APIKey); again.status != 200 {
+			t.Errorf("%s goes on with %d %s", tag, again.status, again.body)
+		}
+		// An instance that asks the first alone does not know what the second has.
+		if alone := must(t, first+path+at.place(), demo.APIKey); alone.status == 409 {
+			moved++
+		}
+	}
+	if moved == 0 {
+		t.Error("the second upstream has no part of any of 8 feeds")
+	}
+}
+
 // hold sends a request and returns when the program has taken it: its connection
 // was made before that of another request, which was answered.
 func hold(t *testing.T, target, credential string) <-chan answer {

@@ -1,8 +1,10 @@
 package merge
 
 import (
+	"errors"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 )
@@ -108,9 +110,16 @@ func (a *Answer) Size() int {
 	return n
 }
 
-// WriteTo writes the body. An error in the middle leaves it broken off.
+// WriteTo writes the body. An error in the middle leaves it broken off. Where one
+// that is streamed has to wait for its upstream, and w can Flush, it is kept alive.
+//
+// If a shape is rotated in the middle, the body ends there without an error: the
+// next request is told so.
 func (a *Answer) WriteTo(w io.Writer) (int64, error) {
-	body := bodyWriter{w: w}
+	body := &bodyWriter{w: w, wrote: time.Now()}
+	if len(a.pages) > 0 {
+		defer body.keepAlive()()
+	}
 	body.raw("[")
 	for _, rows := range a.rows {
 		body.messages(rows)
@@ -123,10 +132,14 @@ func (a *Answer) WriteTo(w io.Writer) (int64, error) {
 				rows = a.recast(rows)
 			}
 			body.messages(rows)
-			return body.err
+			return body.failed()
 		})
+		if _, rotated := errors.AsType[*shapes.Rotated](err); rotated {
+			body.raw("]")
+			return body.result(nil)
+		}
 		if err != nil {
-			return body.n, err
+			return body.result(err)
 		}
 	}
 	if len(a.pages) > 0 {
@@ -135,7 +148,7 @@ func (a *Answer) WriteTo(w io.Writer) (int64, error) {
 	}
 	body.messages(a.tail)
 	body.raw("]")
-	return body.n, body.err
+	return body.result(nil)
 }
 
 // Close ends the calls that the body still comes from. It may be called twice.
@@ -144,36 +157,6 @@ func (a *Answer) Close() {
 		p.close()
 	}
 	a.pages = nil
-}
-
-type bodyWriter struct {
-	w    io.Writer
-	n    int64
-	some bool
-	err  error
-}
-
-func (b *bodyWriter) raw(s string) {
-	if b.err == nil {
-		var n int
-		n, b.err = io.WriteString(b.w, s)
-		b.n += int64(n)
-	}
-}
-
-func (b *bodyWriter) messages(m []byte) {
-	if len(m) == 0 || b.err != nil {
-		return
-	}
-	if b.some {
-		b.raw(",")
-	}
-	b.some = true
-	if b.err == nil {
-		var n int
-		n, b.err = b.w.Write(m)
-		b.n += int64(n)
-	}
 }
 
 // endOfSnapshots says whether this answer completes the snapshots of all sides,

@@ -54,6 +54,7 @@
 //	Answered, Refetch, Unavailable: the end
 //
 // "ask" reads every opened side; live, it waits for those that are up to date.
-// Failing sides are not retried here yet: that belongs into Holding, as an event
-// of its own, and changes no other cell.
+// A side whose upstream fails is asked again below, where all readers of a shape
+// are one; here it is a side that says nothing. When the hold ends, a side that is
+// failing at that moment Failed before it Expired: it may have missed something.
 package merge

@@ -92,9 +92,9 @@ func (m *Merger) Next(ctx context.Context, req Request) (*Answer, error) {
 		case <-landed[1]:
 			r.land(1)
 		case <-timer.C:
-			r.apply(Event{Kind: Expired})
+			r.expire()
 		case <-cut:
-			r.apply(Event{Kind: Expired})
+			r.expire()
 		case <-ctx.Done():
 			r.answer.Close()
 			return nil, context.Cause(ctx)
@@ -166,6 +166,21 @@ func (r *run) land(side int) {
 	}
 	r.answer.add(side, &news.Batch)
 	r.apply(Event{Kind: News, Side: side, Next: news.Next, UpToDate: news.UpToDate, Rows: news.Count > 0})
+}
+
+// expire ends the request. A side whose shape is failing at this moment has failed
+// it: nobody knows whether there is news of it.
+func (r *run) expire() {
+	for i := range r.state.Sides {
+		side := &r.state.Sides[i]
+		if side.Activity == Resting || r.state.Phase.Over() {
+			continue
+		}
+		if err := r.merger.config.Upstreams[i].Down(r.req.Definitions[i]); err != nil {
+			r.fail(i, err)
+		}
+	}
+	r.apply(Event{Kind: Expired})
 }
 
 func (r *run) fail(side int, err error) {

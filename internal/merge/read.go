@@ -20,7 +20,7 @@ type result struct {
 // openPage is a body that is too large to hold.
 type openPage struct {
 	side     int
-	messages *shapes.Scanner
+	messages shapes.Messages
 	closer   func() error
 	cancel   context.CancelFunc
 }
@@ -37,12 +37,19 @@ func (r *run) read(side int) {
 	ctx, cancel := context.WithCancel(r.ctx)
 	r.cancels[side] = cancel
 	r.reading++
-	go func() { r.results <- r.merger.readPage(ctx, cancel, side, def, pos) }()
+	ask := r.merger.config.Upstreams[side].Read
+	if r.state.Sides[side].Followed { // what is in hand does not wait for more
+		ask = r.merger.config.Upstreams[side].Once
+	}
+	go func() {
+		page, err := ask(ctx, def, pos)
+		r.results <- r.merger.take(side, page, err, cancel)
+	}()
 }
 
-func (m *Merger) readPage(ctx context.Context, cancel context.CancelFunc, side int, def *shapes.Definition, pos shapes.Position) result {
+// take holds a page, as far as that goes.
+func (m *Merger) take(side int, page *shapes.Page, err error, cancel context.CancelFunc) result {
 	got := result{side: side}
-	page, err := m.config.Upstreams[side].Read(ctx, def, pos)
 	if err != nil {
 		got.err = err
 		return got

@@ -10,6 +10,9 @@ type Batch struct {
 	Rows []byte
 	// Count is the number of changes in Rows.
 	Count int
+	// Last is the position of the last change; BeforeAll if there is none, or if
+	// it has none, as in a snapshot.
+	Last Offset
 	// UpToDate is set if an up-to-date was the last message.
 	UpToDate bool
 	// LSN is the highest global_last_seen_lsn, 0 if there was none.
@@ -32,6 +35,7 @@ func (b *Batch) Add(m Message) error {
 		}
 		b.Rows = m.AppendTo(b.Rows)
 		b.Count++
+		b.Last = m.Position
 	case ControlUpToDate:
 		b.LSN = max(b.LSN, m.LSN)
 	case ControlSnapshotEnd:
@@ -48,7 +52,9 @@ func (b *Batch) Append(later *Batch) {
 		b.Rows = append(b.Rows, ',')
 	}
 	b.Rows = append(b.Rows, later.Rows...)
-	b.Count += later.Count
+	if b.Count += later.Count; later.Count > 0 {
+		b.Last = later.Last
+	}
 	b.UpToDate = later.UpToDate
 	b.LSN = max(b.LSN, later.LSN)
 	if later.SnapshotEnded {
@@ -58,7 +64,7 @@ func (b *Batch) Append(later *Batch) {
 
 // Fill adds messages of s until its end, or until b holds at least limit bytes
 // of rows; whole says which. What is left can still be read from s.
-func (b *Batch) Fill(s *Scanner, limit int) (whole bool, err error) {
+func (b *Batch) Fill(s Messages, limit int) (whole bool, err error) {
 	for len(b.Rows) < limit {
 		m, err := s.Next()
 		if err == io.EOF {

@@ -24,6 +24,8 @@ type Scanner struct {
 	err   error
 }
 
+var _ Messages = (*Scanner)(nil)
+
 type scanState uint8
 
 const (

@@ -47,9 +47,26 @@ type Page struct {
 	// Schema is the electric-schema header: JSON, one entry a column.
 	Schema string
 	// Messages yields the body.
-	Messages *Scanner
+	Messages Messages
 	// Close ends the call, read to its end or not.
 	Close func() error
+}
+
+// Messages yields the messages of an answer, as a Scanner does.
+type Messages interface {
+	// Next gives the next message, valid until the next call, and io.EOF after
+	// the last. A *Rotated says that the shape is gone: what came so far is all
+	// there will be.
+	Next() (Message, error)
+}
+
+// Patient is a Source that asks again where its upstream fails.
+type Patient interface {
+	Source
+	// Once is Read without patience, for what is worth having only now.
+	Once(ctx context.Context, def *Definition, pos Position) (*Page, error)
+	// Down is what is wrong with the shape at this moment, or nil.
+	Down(def *Definition) error
 }
 
 // News is a whole answer. It is immutable and may be shared.

@@ -2,11 +2,14 @@ package blackbox
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // spy stands between gateway and upstream. It counts the calls that are held,
@@ -46,12 +49,13 @@ func answering(status int, header ...string) func(*http.Request) (*http.Response
 	}
 }
 
-// An upstream that fails for a while is a 503 that says so and when to come
-// back, whatever it said itself: never a 409, which would make every client
-// start over, and never a 4xx, which would end them. Places stay good.
+// An upstream that fails for longer than a request can be held is a 503 that says
+// so and when to come back, whatever it said itself: never a 409, which would make
+// every client start over, and never a 4xx, which would end them. Places stay good.
 func TestAnUpstreamThatFails(t *testing.T) {
+	const short = 300 * time.Millisecond
 	up := &spy{}
-	w := newWorld(t, settings{around: up.around})
+	w := newWorld(t, settings{around: up.around, hold: short, catchUp: short, linger: -1})
 	for name, c := range map[string]struct {
 		answer func(*http.Request) (*http.Response, error)
 		status int
@@ -59,7 +63,7 @@ func TestAnUpstreamThatFails(t *testing.T) {
 		"down":             {func(*http.Request) (*http.Response, error) { return nil, errors.New(internals) }, 503},
 		"500":              {answering(500), 503},
 		"502":              {answering(502), 503},
-		"503":              {answering(503, "Retry-After", "30"), 503},
+		"503":              {answering(503, "Retry-After", "1"), 503},
 		"429":              {answering(429), 503},
 		"401":              {answering(401), 503},
 		"302":              {answering(302, "Location", "http://x/"), 503},
@@ -72,33 +76,67 @@ func TestAnUpstreamThatFails(t *testing.T) {
 		"400":              {answering(400), 500},
 		"404":              {answering(404), 500},
 	} {
+		places := make(map[string]reply)
 		for feed, path := range w.ours.feeds() {
-			up.instead.Store(nil)
-			at := w.fresh(path, w.ours.key)
-			up.instead.Store(&c.answer)
-			for _, query := range []string{"offset=-1", at.place(), at.place("live", "true")} {
-				got := w.get(with(path, query), w.ours.key)
-				body, retry := `{"error":"Service Unavailable"}`, "1"
-				if c.status == 500 {
-					body, retry = `{"error":"Internal Server Error"}`, ""
-				}
-				if got.status != c.status || got.body != body || got.header.Get("Retry-After") != retry {
-					// Another handle at a place inside a shape is a rotation, and rightly so.
-					if got.status == 409 && strings.HasPrefix(name, "200 of") && query != "offset=-1" {
-						continue
+			places[feed] = w.recovered(path, "offset=-1")
+		}
+		up.instead.Store(&c.answer)
+		var all sync.WaitGroup
+		for feed, path := range w.ours.feeds() {
+			for _, query := range []string{"offset=-1", places[feed].place(), places[feed].place("live", "true")} {
+				all.Go(func() {
+					if wrong := refusal(w, with(path, query), c.status, strings.HasPrefix(name, "200 of") && query != "offset=-1"); wrong != "" {
+						t.Errorf("%s, %s ?%.20s: %s", name, feed, query, wrong)
 					}
-					t.Errorf("%s, %s ?%.20s: %d %s, Retry-After %q", name, feed, query, got.status, got.body, got.header.Get("Retry-After"))
-				}
-				for h, values := range got.header {
-					if strings.Contains(strings.Join(values, ""), "internal") || h == "Location" || h == "X-Internal" {
-						t.Errorf("%s: the header %s came through", name, h)
-					}
-				}
+				})
 			}
-			up.instead.Store(nil)
-			if got := w.get(with(path, at.place()), w.ours.key); got.status != 200 || len(got.ids(t)) != 0 {
+		}
+		all.Wait()
+		up.instead.Store(nil)
+		for feed, path := range w.ours.feeds() {
+			if got := w.recovered(path, places[feed].place()); len(got.ids(t)) != 0 {
 				t.Errorf("%s, %s: afterwards %d %s", name, feed, got.status, got.body)
 			}
+		}
+	}
+}
+
+// refusal says what is wrong with how a request is refused. Another handle at a
+// place inside a shape is a rotation, and rightly so.
+func refusal(w *world, target string, status int, orRotated bool) string {
+	got, err := w.try(w.request(http.MethodGet, target, w.ours.key))
+	if err != nil {
+		return err.Error()
+	}
+	if got.status == 409 && orRotated {
+		return ""
+	}
+	body, retry := `{"error":"Service Unavailable"}`, "1"
+	if status == 500 {
+		body, retry = `{"error":"Internal Server Error"}`, ""
+	}
+	if got.status != status || got.body != body || got.header.Get("Retry-After") != retry {
+		return fmt.Sprintf("%d %s, Retry-After %q", got.status, got.body, got.header.Get("Retry-After"))
+	}
+	for h, values := range got.header {
+		if strings.Contains(strings.Join(values, ""), "internal") || h == "Location" || h == "X-Internal" {
+			return "the header " + h + " came through"
+		}
+	}
+	return ""
+}
+
+// recovered asks as clients do, on and on while the answer is a 503.
+func (w *world) recovered(path, query string) reply {
+	w.t.Helper()
+	late := time.Now().Add(patience)
+	for {
+		got := w.get(with(path, query), w.ours.key)
+		if got.status == http.StatusOK {
+			return got
+		}
+		if got.status != http.StatusServiceUnavailable || time.Now().After(late) {
+			w.t.Fatalf("%s ?%.20s: %d %s", path, query, got.status, got.body)
 		}
 	}
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/steady"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -37,6 +38,7 @@ const patience = 30 * time.Second
 // settings are what a test may want otherwise.
 type settings struct {
 	hold       time.Duration // default 20 s: a test that is answered sooner was answered by something
+	catchUp    time.Duration // the same of requests that are not live; default 30 s
 	longPoll   time.Duration // of the upstream; default 20 s
 	limit      int           // of live requests; default: the gateway's own
 	linger     time.Duration // of flights
@@ -93,14 +95,14 @@ func newWorld(t *testing.T, s settings) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.flights = flight.New(flight.Config{Source: source, Linger: s.linger})
+	w.flights = flight.New(flight.Config{Source: steady.New(steady.Config{Source: source}), Linger: s.linger})
 	t.Cleanup(w.flights.Close)
 	codec, err := cursor.NewCodec(bytes.Repeat([]byte("k"), cursor.MinKey))
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.feeds = feeds.New(feeds.Config{
-		Merger: merge.New(merge.Config{Upstreams: [merge.Sides]*flight.Group{w.flights, w.flights}, PageBytes: s.pageBytes}),
+		Merger: merge.New(merge.Config{Upstreams: [merge.Sides]*flight.Group{w.flights, w.flights}, PageBytes: s.pageBytes, CatchUp: s.catchUp}),
 		Codec:  codec, Hold: s.hold,
 	})
 	authenticator, err := auth.NewAuthenticator(auth.Config{Directory: auth.NewPostgresDirectory(w.pool)})

@@ -22,6 +22,7 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/steady"
 )
 
 // cursorKey is that of all gateways of all worlds: a gateway goes on where
@@ -93,7 +94,7 @@ func (f *fleet) close() {
 }
 
 // newFleet starts the shape server and the gateways of a world.
-func newFleet(t *testing.T, s settings, w *world, broken faults) *fleet {
+func newFleet(t *testing.T, s settings, w *world, b *board, broken faults) *fleet {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -120,6 +121,9 @@ func newFleet(t *testing.T, s settings, w *world, broken faults) *fleet {
 	}
 	if broken.upstream != nil {
 		config.Transport = broken.upstream(config.Transport)
+	}
+	if s.outages {
+		config.Transport = newOutages(s.seed, config.Transport, b)
 	}
 	f := &fleet{}
 	if broken.binary != "" {
@@ -157,7 +161,7 @@ func startGateway(t *testing.T, s settings, pool *pgxpool.Pool, source *electric
 	must(err)
 	who, err := auth.NewAuthenticator(auth.Config{Directory: auth.NewPostgresDirectory(pool)})
 	must(err)
-	flying := flight.Config{Source: source, Linger: s.linger}
+	flying := flight.Config{Source: steady.New(steady.Config{Source: source}), Linger: s.linger}
 	if s.unfinished {
 		flying.CompleteBytes, flying.CompleteWithin = 1, time.Nanosecond
 	}

@@ -157,7 +157,7 @@ func (r *reader) takeIn(ctx context.Context, a *answer) (again bool, v *violatio
 	case http.StatusConflict:
 		return false, r.startOver(a, next.handle, body)
 	case http.StatusServiceUnavailable:
-		if r.fleet.disturbed() {
+		if r.fleet.disturbed() || r.settings.outages && r.settings.hold < defaultHold {
 			return true, nil
 		}
 	}

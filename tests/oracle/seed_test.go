@@ -22,10 +22,8 @@ func play(t *testing.T, s settings, broken faults) error {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	w := newWorld(t, s)
-	p := &player{
-		t: t, settings: s, world: w, board: newBoard(cancel), history: newHistory(),
-		fleet: newFleet(t, s, w, broken), db: w.connect(t),
-	}
+	p := &player{t: t, settings: s, world: w, board: newBoard(cancel), history: newHistory(), db: w.connect(t)}
+	p.fleet = newFleet(t, s, w, p.board, broken)
 	p.writer = newWriter(s, w, p.history, p.board, []*pgx.Conn{w.connect(t), w.connect(t), w.connect(t)})
 	err := p.play(ctx)
 	if cause := context.Cause(ctx); cause != nil {

@@ -21,8 +21,9 @@ type settings struct {
 	instances    int           // gateways at a time
 	takeovers    bool          // gateways are killed and replaced
 	truncates    bool
-	widest       int // bytes of a payload
-	extraReaders int // beyond one for each feed
+	outages      bool // the shape server fails for a moment now and then
+	widest       int  // bytes of a payload
+	extraReaders int  // beyond one for each feed
 	patience     time.Duration
 }
 
@@ -42,7 +43,8 @@ func chance(r *rand.Rand, n int) bool { return r.IntN(100) < n }
 
 func oneOf[T any](r *rand.Rand, list ...T) T { return list[r.IntN(len(list))] }
 
-// settingsOf draws the world of a seed. Every tenth has gateways killed.
+// settingsOf draws the world of a seed. Every tenth has gateways
+// killed, and every tenth an upstream that fails.
 func settingsOf(seed uint64) settings {
 	r := random(seed, 1)
 	return settings{
@@ -59,6 +61,7 @@ func settingsOf(seed uint64) settings {
 		instances:    1 + r.IntN(2),
 		takeovers:    seed%10 == 0,
 		truncates:    chance(r, 20),
+		outages:      seed%10 == 5,
 		widest:       oneOf(r, 200, 4_000, 15_000, 60_000),
 		extraReaders: r.IntN(5),
 		patience:     patience,
@@ -66,6 +69,6 @@ func settingsOf(seed uint64) settings {
 }
 
 func (s settings) String() string {
-	return fmt.Sprintf("seed %d: %d phases of %d transactions, chunks of %d, pages of %d, payloads up to %d, long poll %s, hold %s, linger %s, unfinished %v, %d gateways, separate %v, takeovers %v, truncates %v",
-		s.seed, s.phases, s.transactions, s.chunkBytes, s.pageBytes, s.widest, s.longPoll, s.hold, s.linger, s.unfinished, s.instances, s.separate, s.takeovers, s.truncates)
+	return fmt.Sprintf("seed %d: %d phases of %d transactions, chunks of %d, pages of %d, payloads up to %d, long poll %s, hold %s, linger %s, unfinished %v, %d gateways, separate %v, takeovers %v, truncates %v, outages %v",
+		s.seed, s.phases, s.transactions, s.chunkBytes, s.pageBytes, s.widest, s.longPoll, s.hold, s.linger, s.unfinished, s.instances, s.separate, s.takeovers, s.truncates, s.outages)
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
@@ -22,6 +23,9 @@ type Config struct {
 	Secret string
 	// Transport makes the calls. Default: NewTransport().
 	Transport http.RoundTripper
+	// Idle is how long a body may bring nothing before its call counts as failed.
+	// Default: 30 s.
+	Idle time.Duration
 	// Recheck is how long after an out-of-bounds answer the upstream is asked
 	// again before the shape counts as lost. Default: 3 s.
 	Recheck time.Duration
@@ -34,6 +38,8 @@ type Client struct {
 	secret    string
 	transport http.RoundTripper
 	recheck   time.Duration
+	idle      time.Duration
+	repairs   atomic.Uint64
 }
 
 var _ shapes.Source = (*Client)(nil)
@@ -57,6 +63,10 @@ func New(c Config) (*Client, error) {
 	if client.transport == nil {
 		client.transport = NewTransport()
 	}
+	if c.Idle == 0 {
+		c.Idle = 30 * time.Second
+	}
+	client.idle = c.Idle
 	if client.recheck == 0 {
 		client.recheck = 3 * time.Second
 	}
@@ -83,24 +93,31 @@ func NewTransport() *http.Transport {
 
 // Read is shapes.Source's.
 func (c *Client) Read(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.Page, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
 	resp, err := c.ask(ctx, def, pos, false)
 	if err != nil {
+		cancel(nil)
 		return nil, err
 	}
+	body := newIdleBody(resp.Body, c.idle, cancel)
 	next, err := nextPosition(resp, pos)
 	if err != nil {
-		_ = resp.Body.Close()
+		_ = body.Close()
 		return nil, err
 	}
 	return &shapes.Page{
 		Next:     next,
 		Schema:   resp.Header.Get("electric-schema"),
-		Messages: shapes.NewScanner(resp.Body),
-		Close:    resp.Body.Close,
+		Messages: shapes.NewScanner(body),
+		Close:    body.Close,
 	}, nil
 }
 
 // Wait is shapes.Source's. It holds the answer whole, 16 MiB at most.
+//
+// Electric can name the end of a log chunk in an answer that lacks the row which
+// filled the chunk; who goes on from there never sees that row. So the next place is
+// that of the last row, and the answer is not up to date: the flight reads on.
 func (c *Client) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.News, error) {
 	resp, err := c.ask(ctx, def, pos, true)
 	if err != nil {
@@ -115,8 +132,17 @@ func (c *Client) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Po
 	if err != nil {
 		return nil, err
 	}
-	return &shapes.News{Next: next, Batch: *batch}, nil
+	news := &shapes.News{Next: next, Batch: *batch}
+	if batch.Last.Kind == shapes.At && batch.Last.Compare(next.Offset) < 0 {
+		news.Next.Offset, news.UpToDate = batch.Last, false
+		c.repairs.Add(1)
+	}
+	return news, nil
 }
+
+// Repairs is how many live answers named an offset beyond their last row, so that
+// their readers had to go on from the row instead.
+func (c *Client) Repairs() uint64 { return c.repairs.Load() }
 
 // Healthy says whether Electric calls itself active. While it starts, or has
 // lost its database, it does not.

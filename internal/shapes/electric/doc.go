@@ -9,7 +9,8 @@
 //
 // What an answer means:
 //
-//	200, 204             rows
+//	200, 204             rows. A live answer that names an offset beyond its last
+//	                     row may lack one: its reader goes on from that row
 //	409                  *shapes.Rotated
 //	400 out of bounds    asked again some seconds later while /v1/health says
 //	                     active; the same answer twice is *shapes.Rotated. An

@@ -26,5 +26,7 @@
 // a transaction is larger than its log chunk, is completed by reading on before
 // the flight lands, within bounds.
 //
-// Reads that are not held are not shared: Group passes them through.
+// Reads that are not held are not shared: Group passes them through. Nor is
+// anything asked again here: a Source that is patient (package steady) does so, and
+// a flight over it lands with a fault only when it is closed.
 package flight

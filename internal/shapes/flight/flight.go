@@ -136,7 +136,7 @@ func (f *flight) readOn(ctx context.Context, pos shapes.Position, room int) (*sh
 	if room <= 0 {
 		return nil, pos, false
 	}
-	page, err := f.group.config.Source.Read(ctx, f.def, pos)
+	page, err := f.group.Once(ctx, f.def, pos)
 	if err != nil {
 		return nil, pos, false
 	}

@@ -70,6 +70,23 @@ func (g *Group) Close() {
 	g.done.Wait()
 }
 
+// Once reads without sharing, and without the patience that the Source may have.
+func (g *Group) Once(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.Page, error) {
+	if patient, ok := g.config.Source.(shapes.Patient); ok {
+		return patient.Once(ctx, def, pos)
+	}
+	return g.config.Source.Read(ctx, def, pos)
+}
+
+// Down is what is wrong with a shape at this moment, as far as the Source knows,
+// or nil. A flight of such a shape is in the air, and is not getting anywhere.
+func (g *Group) Down(def *shapes.Definition) error {
+	if patient, ok := g.config.Source.(shapes.Patient); ok {
+		return patient.Down(def)
+	}
+	return nil
+}
+
 // Read asks the Source without sharing.
 func (g *Group) Read(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.Page, error) {
 	return g.config.Source.Read(ctx, def, pos)

@@ -1,0 +1,173 @@
+package merge
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
+)
+
+// patient is a fake that says what is wrong with it, as a Source that asks again
+// by itself does.
+type patient struct {
+	*fake
+	fault error
+	once  int
+}
+
+func (p *patient) Down(*shapes.Definition) error { return p.fault }
+
+func (p *patient) Once(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.Page, error) {
+	p.once++
+	if p.fault != nil {
+		return nil, p.fault
+	}
+	return p.Read(ctx, def, pos)
+}
+
+// askPatient is askBoth with a second side that may be failing.
+func askPatient(t *testing.T, a *fake, b *patient, req Request, check func(t *testing.T, got *Answer, err error)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		groups := [Sides]*flight.Group{flight.New(flight.Config{Source: a}), flight.New(flight.Config{Source: b})}
+		def := shapes.Define(shapes.LegacyTable, []string{"id"}, shapes.Equal("id", "x"))
+		req.Definitions = [Sides]*shapes.Definition{def, def}
+		got, err := New(Config{Upstreams: groups}).Next(t.Context(), req)
+		check(t, got, err)
+		if got != nil {
+			got.Close()
+		}
+		for _, g := range groups {
+			g.Close()
+		}
+	})
+}
+
+// A side that is failing when the hold ends may have missed news: its reader is
+// told to come back, not that there was nothing. A fault that has passed by then
+// was nobody's business; and news of the other side does not wait for any of it.
+func TestTheHoldEndsWhileASideFails(t *testing.T) {
+	down := &shapes.Unavailable{Err: errors.New("down")}
+	req := Request{From: liveAt, Hold: hold}
+	askPatient(t, newFake(), &patient{fake: newFake(), fault: down}, req, func(t *testing.T, got *Answer, err error) {
+		if err != down || got != nil {
+			t.Errorf("failing at the end: %v, %v", got, err)
+		}
+	})
+	askPatient(t, newFake(), &patient{fake: newFake()}, req, func(t *testing.T, got *Answer, err error) {
+		if err != nil || !got.UpToDate {
+			t.Errorf("well at the end: %+v, %v", got, err)
+		}
+	})
+	began := time.Now()
+	news := withNews(answer{body: "[" + row(1) + "," + end + "]", next: place(50)})
+	askPatient(t, news, &patient{fake: newFake(), fault: down}, req, func(t *testing.T, got *Answer, err error) {
+		if err != nil || !got.UpToDate || got.Next != bothAt(opened(50, true), opened(1, true)) {
+			t.Errorf("news of the other side: %+v, %v", got, err)
+		}
+	})
+	if took := time.Since(began); took > hold {
+		t.Errorf("news of the other side came after %s", took)
+	}
+}
+
+// What is in hand does not wait for a read that might make it whole.
+func TestTheSecondReadIsNotWaitedFor(t *testing.T) {
+	a := newFake(answer{body: "[" + row(1) + "," + end + "]", next: inf()})
+	b := &patient{fake: newFake(answer{body: "[" + row(2) + "]", next: place0(0)})}
+	req := Request{From: bothAt(shapes.Progress{Opened: true}, shapes.Progress{Opened: true})}
+	b.fault = &shapes.Unavailable{Err: errors.New("down")}
+	askPatient(t, a, b, req, func(t *testing.T, got *Answer, err error) {
+		if err != nil || got.UpToDate || b.once != 1 || strings.Count(body(t, got), `"key"`) != 2 {
+			t.Errorf("%+v, %v, %d reads without patience", got, err, b.once)
+		}
+	})
+}
+
+// rotating is a body whose shape is gone after some messages.
+type rotating struct{ shapes.Messages }
+
+func (r rotating) Next() (shapes.Message, error) {
+	m, err := r.Messages.Next()
+	if err != nil {
+		return m, &shapes.Rotated{Handle: "new"}
+	}
+	return m, nil
+}
+
+// A shape that is rotated in the middle of a body ends the body, because the next
+// request is told so; one that is rotated before anything was sent is the
+// request's own answer.
+func TestRotatedInTheMiddle(t *testing.T) {
+	page := func() *openPage {
+		return &openPage{
+			messages: rotating{shapes.NewScanner(strings.NewReader("[" + rows(3) + "]"))}, closer: func() error { return nil }, cancel: func() {},
+		}
+	}
+	a := &Answer{pages: []*openPage{page(), page()}, rows: [][]byte{[]byte(row(9))}, UpToDate: true}
+	got := body(t, a)
+	if strings.Contains(got, "control") || !strings.HasPrefix(got, "["+row(9)) {
+		t.Errorf("wrote %s", got)
+	}
+	var m Merger
+	m.config.PageBytes = 1 << 20
+	held := m.take(0, &shapes.Page{Messages: page().messages, Close: func() error { return nil }}, nil, func() {})
+	if _, ok := errors.AsType[*shapes.Rotated](held.err); !ok {
+		t.Errorf("held: %v", held.err)
+	}
+}
+
+// slow is a body whose second half takes its time.
+type slow struct {
+	rest  []string
+	pause time.Duration
+}
+
+func (s *slow) Read(p []byte) (int, error) {
+	if len(s.rest) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, s.rest[0])
+	s.rest = s.rest[1:]
+	time.Sleep(s.pause)
+	return n, nil
+}
+
+// flushed collects what was written, and counts the flushes.
+type flushed struct {
+	strings.Builder
+	flushes int
+}
+
+func (f *flushed) Flush() { f.flushes++ }
+
+// A body that has to wait is kept alive by newlines, which JSON does not mind,
+// and only then.
+func TestAStalledBodyIsKeptAlive(t *testing.T) {
+	for pause, want := range map[time.Duration]int{time.Second: 0, 4 * time.Second: 0, 17 * time.Second: 3} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &Answer{pages: []*openPage{{
+				messages: shapes.NewScanner(&slow{[]string{"[" + row(1), "," + row(2) + "]"}, pause}), closer: func() error { return nil }, cancel: func() {},
+			}}}
+			began := time.Now()
+			var w flushed
+			if _, err := a.WriteTo(&w); err != nil {
+				t.Fatal(err)
+			}
+			text := w.String()
+			if strings.ReplaceAll(text, "\n", "") != "["+row(1)+","+row(2)+"]" {
+				t.Errorf("wrote %q", text)
+			}
+			// The two pauses are one for the reader: pieces are collected.
+			if n := strings.Count(text, "\n"); n != w.flushes || n < want || n > 2*want+1 {
+				t.Errorf("with a pause of %s, %d newlines and %d flushes in %s", pause, n, w.flushes, time.Since(began))
+			}
+		})
+	}
+}

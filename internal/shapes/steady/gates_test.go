@@ -1,0 +1,199 @@
+package steady
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// outage is some callers of some shapes, one after the other in simulated time,
+// at an upstream that fails from begin to end for those shapes that are hit.
+type outage struct {
+	shapes, callers int
+	hit             func(shape int) bool
+	lasts           time.Duration
+	takes           time.Duration // until a call has failed
+	rest            time.Duration // the upstream's Retry-After
+}
+
+// play gives when calls of each shape began while it failed, and when each got its
+// first success after that.
+func (o outage) play(random func(time.Duration) time.Duration) (begun map[string][]time.Time, well map[string]time.Time) {
+	type flying struct {
+		p    *pass
+		ends time.Time
+	}
+	g := newGates(random)
+	start := time.Date(2026, 8, 21, 0, 0, 0, 0, time.UTC)
+	end := start.Add(o.lasts)
+	begun, well = map[string][]time.Time{}, map[string]time.Time{}
+	var out []flying
+	busy := map[string]int{} // callers with a call out
+	const tick = 20 * time.Millisecond
+	for now := start; now.Before(end.Add(20*time.Second)) && len(well) < o.shapes; now = now.Add(tick) {
+		for i := 0; i < len(out); {
+			if f := out[i]; f.ends.After(now) {
+				i++
+				continue
+			}
+			p := out[i].p
+			out = slices.Delete(out, i, i+1)
+			busy[p.shape]--
+			var n int
+			_, _ = fmt.Sscan(p.shape, &n)
+			if o.hit(n) && now.Before(end) {
+				g.fail(p, now, o.rest)
+				continue
+			}
+			g.succeed(p, now)
+			if _, ok := well[p.shape]; !ok && !now.Before(end) {
+				well[p.shape] = now
+			}
+		}
+		for n := range o.shapes {
+			shape := fmt.Sprint(n)
+			for busy[shape] < o.callers {
+				p, again := g.ask(shape, now)
+				if p == nil {
+					if !again.IsZero() && !again.After(now) {
+						panic("asked to come back at a time that is over")
+					}
+					break
+				}
+				busy[shape]++
+				if now.Before(end) {
+					begun[shape] = append(begun[shape], now)
+				}
+				out = append(out, flying{p, now.Add(o.takes)})
+			}
+		}
+	}
+	return begun, well
+}
+
+// most is the highest number of times within a second.
+func most(times []time.Time) (n int) {
+	for i := range times {
+		in := 0
+		for _, t := range times[i:] {
+			if t.Sub(times[i]) < time.Second {
+				in++
+			}
+		}
+		n = max(n, in)
+	}
+	return n
+}
+
+// However many callers there are, and however fast calls fail: but for those that
+// were out when the outage began, a shape is asked at most twice within a second,
+// the whole upstream too once three shapes have failed, and all are well soon
+// after the end.
+func TestOutage(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := outage{
+			shapes: rapid.IntRange(1, 8).Draw(t, "shapes"), callers: rapid.IntRange(1, 5).Draw(t, "callers"),
+			hit:   func(int) bool { return true },
+			lasts: time.Duration(rapid.IntRange(1, 12_000).Draw(t, "lasts")) * time.Millisecond,
+			takes: time.Duration(rapid.SampledFrom([]int{0, 10, 300, 5000}).Draw(t, "takes")) * time.Millisecond,
+			rest:  time.Duration(rapid.SampledFrom([]int{0, 0, 1000, 5000}).Draw(t, "rest")) * time.Millisecond,
+		}
+		random := func(most time.Duration) time.Duration {
+			return time.Duration(rapid.Float64Range(0, 1).Draw(t, "random") * float64(most))
+		}
+		begun, well := o.play(random)
+		var all []time.Time
+		for shape, times := range begun {
+			times = times[min(len(times), o.callers):] // those that nobody knew of yet
+			if n := most(times); n > 2 {
+				t.Fatalf("shape %s was asked %d times within a second: %v", shape, n, times)
+			}
+			all = append(all, times...)
+		}
+		slices.SortFunc(all, time.Time.Compare)
+		if o.shapes >= tripAt && len(all) > 0 {
+			// Once the circuit is open. Before, each shape may fail once by itself.
+			if n := most(all[min(len(all), o.shapes):]); n > 2 {
+				t.Fatalf("the upstream was asked %d times within a second: %v", n, all)
+			}
+		}
+		if len(well) < o.shapes {
+			t.Fatalf("%d of %d shapes are well 20 s after the end", len(well), o.shapes)
+		}
+	})
+}
+
+// One shape that fails by itself does not keep others from being asked.
+func TestOneShapeAlone(t *testing.T) {
+	random := func(most time.Duration) time.Duration { return most }
+	o := outage{shapes: 5, callers: 3, hit: func(n int) bool { return n == 0 }, lasts: 10 * time.Second, takes: 10 * time.Millisecond}
+	begun, _ := o.play(random)
+	if n := len(begun["0"]); n > 12 {
+		t.Errorf("the shape that fails was asked %d times in 10 s", n)
+	}
+	for shape, times := range begun {
+		if shape != "0" && len(times) < 3*400 {
+			t.Errorf("shape %s, which is well, was asked %d times", shape, len(times))
+		}
+	}
+}
+
+// Calls that fail together are one failure.
+func TestFailuresTogether(t *testing.T) {
+	g := newGates(func(most time.Duration) time.Duration { return most })
+	now := time.Date(2026, 8, 21, 0, 0, 0, 0, time.UTC)
+	var out []*pass
+	for range 10 {
+		p, _ := g.ask("a", now)
+		out = append(out, p)
+	}
+	now = now.Add(time.Minute) // they were held
+	for _, p := range out {
+		g.fail(p, now, 0)
+	}
+	if p, again := g.ask("a", now); p != nil || again.Sub(now) != firstPause {
+		t.Errorf("asked again after %s", again.Sub(now))
+	}
+}
+
+// What nobody comes back to is forgotten.
+func TestGatesForget(t *testing.T) {
+	g := newGates(func(time.Duration) time.Duration { return 0 })
+	now := time.Date(2026, 8, 21, 0, 0, 0, 0, time.UTC)
+	for n := range 100 {
+		p, _ := g.ask(fmt.Sprint(n), now)
+		if p == nil {
+			p = &pass{shape: fmt.Sprint(n), begun: now, all: -1}
+		}
+		g.fail(p, now, 0)
+	}
+	if len(g.shapes) != 100 {
+		t.Fatalf("%d shapes fail", len(g.shapes))
+	}
+	now = now.Add(3 * time.Minute)
+	p, _ := g.ask("0", now)
+	g.fail(p, now, 0)
+	if len(g.shapes) != 1 {
+		t.Errorf("%d shapes are remembered", len(g.shapes))
+	}
+}
+
+// A caller that leaves lets another find out.
+func TestGatesLeave(t *testing.T) {
+	g := newGates(func(time.Duration) time.Duration { return 0 })
+	now := time.Date(2026, 8, 21, 0, 0, 0, 0, time.UTC)
+	p, _ := g.ask("a", now)
+	g.fail(p, now, 0)
+	now = now.Add(time.Second)
+	first, _ := g.ask("a", now)
+	if second, again := g.ask("a", now); first == nil || second != nil || !again.IsZero() {
+		t.Fatalf("%v, then %v, %v", first, second, again)
+	}
+	g.leave(first)
+	if second, _ := g.ask("a", now); second == nil {
+		t.Error("nobody may ask any more")
+	}
+}

@@ -1,0 +1,129 @@
+package steady
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"time"
+
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
+)
+
+// mostStall is how long a body may break off again and again without a message in
+// between before it is given up.
+const mostStall = 2 * time.Minute
+
+// body yields the messages of an answer over as many calls as it takes. Its head
+// was given out with the first, so it ends where that one said: an answer that was
+// asked for later may have more.
+type body struct {
+	ctx     context.Context
+	source  *Source
+	def     *shapes.Definition
+	pos     shapes.Position
+	next    shapes.Position // as the first answer named it
+	reading *reading
+	grown   bool // what is read goes beyond next
+	ended   bool // an up-to-date was given, behind which nothing comes
+	given   int  // messages
+	sum     maphash.Hash
+	moved   time.Time // when the last one was given
+	err     error     // the end, once it is known
+}
+
+// Next is shapes.Messages'.
+func (b *body) Next() (shapes.Message, error) {
+	for b.err == nil {
+		m, err := b.reading.page.Messages.Next()
+		switch {
+		case err == nil:
+			if b.err = b.give(&m); b.err == nil {
+				return m, nil
+			}
+		case err == io.EOF || b.ended:
+			b.reading.settle(nil)
+			b.err = io.EOF
+		default:
+			b.err = b.resume(err)
+		}
+	}
+	return shapes.Message{}, b.err
+}
+
+func (b *body) close() error { return b.reading.close(nil) }
+
+// give takes note of a message to give out, unless it lies beyond the end that was
+// named.
+func (b *body) give(m *shapes.Message) error {
+	if b.grown {
+		switch {
+		case m.Kind == shapes.ControlUpToDate:
+			return io.EOF
+		case m.Kind == shapes.Change && m.Position.Kind == shapes.BeforeAll:
+			return unresumable("a snapshot that was asked for again ends elsewhere")
+		case m.Kind == shapes.Change && m.Position.Compare(b.next.Offset) > 0:
+			return io.EOF
+		}
+	}
+	b.ended = m.Kind == shapes.ControlUpToDate
+	b.given++
+	b.moved = time.Now()
+	_, _ = b.sum.Write(m.Raw)
+	_ = b.sum.WriteByte('\n')
+	return nil
+}
+
+// resume asks again, and skips what was given out.
+func (b *body) resume(broken error) error {
+	for {
+		_ = b.reading.close(&shapes.Unavailable{Err: fmt.Errorf("an answer broke off: %w", broken)})
+		if time.Since(b.moved) > mostStall || b.ctx.Err() != nil {
+			return broken
+		}
+		reading, err := b.source.read(b.ctx, b.def, b.pos)
+		if err != nil {
+			return err
+		}
+		b.reading = reading
+		next := reading.page.Next
+		switch {
+		case next.Handle != b.next.Handle: // -1 was asked for, and is another shape by now
+			return &shapes.Rotated{Handle: next.Handle}
+		case next.Offset.Compare(b.next.Offset) < 0:
+			return unresumable("an answer that was asked for again ends earlier")
+		}
+		b.grown = next != b.next
+		err = b.skip()
+		if err == nil || errors.Is(err, errDiffers) {
+			return err
+		}
+		broken = err
+	}
+}
+
+var errDiffers = unresumable("an answer that was asked for again is another one")
+
+func unresumable(text string) error { return &shapes.Unavailable{Err: errors.New(text)} }
+
+// skip passes over what was given out, and sees that it is the same.
+func (b *body) skip() error {
+	var sum maphash.Hash
+	sum.SetSeed(b.sum.Seed())
+	for range b.given {
+		m, err := b.reading.page.Messages.Next()
+		switch {
+		case err == io.EOF:
+			return errDiffers
+		case err != nil:
+			return err
+		}
+		_, _ = sum.Write(m.Raw)
+		_ = sum.WriteByte('\n')
+	}
+	if sum.Sum64() != b.sum.Sum64() {
+		return errDiffers
+	}
+	return nil
+}

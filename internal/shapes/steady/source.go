@@ -1,0 +1,246 @@
+package steady
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
+)
+
+// Config of a Source.
+type Config struct {
+	// Source is asked. Required.
+	Source shapes.Source
+	// ReadTimeout bounds how long the head of an answer to a read may take, but
+	// for the first of a shape, which has to be made. Electric waits five
+	// seconds for its database before it says that there is none. Default 10 s.
+	ReadTimeout time.Duration
+	// WaitTimeout bounds a held call. Electric holds one for 20 s, and 10 s
+	// more for an offset that it has not got to. Default 60 s.
+	WaitTimeout time.Duration
+	// Log gets a line when the circuit opens or closes. The zero Logger says
+	// nothing.
+	Log zerolog.Logger
+	// Random draws a duration from zero up to most. Default: evenly.
+	Random func(most time.Duration) time.Duration
+}
+
+// Source asks another Source until it answers. It is safe for concurrent use, and
+// holds nothing that has to be closed.
+type Source struct {
+	config Config
+
+	mu      sync.Mutex
+	gates   gates
+	faults  map[string]*shapes.Unavailable // of the shapes that fail, the last
+	blocked map[string]int                 // callers that may not call now, by shape
+	changed chan struct{}                  // closed and replaced when a gate may have opened
+}
+
+var _ shapes.Patient = (*Source)(nil)
+
+// New makes a Source. It asks nothing yet.
+func New(c Config) *Source {
+	if c.ReadTimeout == 0 {
+		c.ReadTimeout = 10 * time.Second
+	}
+	if c.WaitTimeout == 0 {
+		c.WaitTimeout = 60 * time.Second
+	}
+	if c.Random == nil {
+		c.Random = func(most time.Duration) time.Duration { return rand.N(most + 1) }
+	}
+	return &Source{
+		config: c, gates: newGates(c.Random), faults: make(map[string]*shapes.Unavailable),
+		blocked: make(map[string]int), changed: make(chan struct{}),
+	}
+}
+
+// Read is shapes.Source's. It fails with *shapes.Unavailable only when ctx has
+// ended. A body that breaks off is asked for again, and goes on where it was.
+func (s *Source) Read(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.Page, error) {
+	reading, err := s.read(ctx, def, pos)
+	if err != nil {
+		return nil, err
+	}
+	b := &body{ctx: ctx, source: s, def: def, pos: pos, next: reading.page.Next, reading: reading, moved: time.Now()}
+	return &shapes.Page{Next: b.next, Schema: reading.page.Schema, Messages: b, Close: b.close}, nil
+}
+
+func (s *Source) read(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*reading, error) {
+	for {
+		p, err := s.admit(ctx, def)
+		if err != nil {
+			return nil, err
+		}
+		reading, err := s.call(ctx, p, def, pos)
+		if !again(ctx, err) {
+			return reading, err
+		}
+	}
+}
+
+// Wait is shapes.Source's, and fails as Read does. While the shape fails it is
+// read first: a held call says nothing for as long as all is well.
+func (s *Source) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.News, error) {
+	for {
+		p, err := s.admit(ctx, def)
+		if err != nil {
+			return nil, err
+		}
+		if p.probe {
+			reading, err := s.call(ctx, p, def, pos)
+			if again(ctx, err) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			_ = reading.close(nil) // what it holds comes with the held call, at once
+		}
+		limited, cancel := context.WithTimeoutCause(ctx, s.config.WaitTimeout, errSilent)
+		news, err := s.config.Source.Wait(limited, def, pos)
+		cancel()
+		err = inTime(limited, err)
+		s.took(ctx, &pass{shape: def.Query(), begun: p.begun, all: -1}, err)
+		if !again(ctx, err) {
+			return news, err
+		}
+	}
+}
+
+// Once reads once, and not at all if the shape is failing.
+func (s *Source) Once(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.Page, error) {
+	s.mu.Lock()
+	p, _ := s.gates.ask(def.Query(), time.Now())
+	s.mu.Unlock()
+	if p == nil {
+		return nil, s.refusal(def.Query())
+	}
+	reading, err := s.call(ctx, p, def, pos)
+	if err != nil {
+		return nil, err
+	}
+	page := *reading.page
+	page.Close = func() error { return reading.close(nil) }
+	return &page, nil
+}
+
+// Down is what the shape's last call failed with; while the circuit is open, also
+// that there was none because of it.
+func (s *Source) Down(def *shapes.Definition) error {
+	s.mu.Lock()
+	blocked := s.blocked[def.Query()] > 0
+	fault := s.faults[def.Query()]
+	s.mu.Unlock()
+	switch {
+	case fault != nil:
+		return fault
+	case blocked:
+		return errOpen
+	}
+	return nil
+}
+
+var (
+	errOpen   = &shapes.Unavailable{Err: errors.New("the upstream answers for no shape, and is asked for another one now and then")}
+	errSilent = &shapes.Unavailable{Err: errors.New("the upstream did not answer in time")}
+)
+
+// inTime tells a call that took too long from one whose caller left.
+func inTime(ctx context.Context, err error) error {
+	if err != nil && errors.Is(context.Cause(ctx), errSilent) {
+		return errSilent
+	}
+	return err
+}
+
+// again says whether a call has to be made again.
+func again(ctx context.Context, err error) bool {
+	_, fault := errors.AsType[*shapes.Unavailable](err)
+	return fault && ctx.Err() == nil
+}
+
+// admit waits until a call of the shape may be made.
+func (s *Source) admit(ctx context.Context, def *shapes.Definition) (*pass, error) {
+	shape := def.Query()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		p, again := s.gates.ask(shape, time.Now())
+		if p != nil {
+			return p, nil
+		}
+		changed := s.changed
+		s.blocked[shape]++
+		s.mu.Unlock()
+		var alarm <-chan time.Time
+		if !again.IsZero() {
+			alarm = time.After(time.Until(again))
+		}
+		select {
+		case <-alarm:
+		case <-changed:
+		case <-ctx.Done():
+		}
+		s.mu.Lock()
+		if s.blocked[shape]--; s.blocked[shape] == 0 {
+			delete(s.blocked, shape)
+		}
+		if ctx.Err() != nil {
+			return nil, s.refused(shape)
+		}
+	}
+}
+
+func (s *Source) refusal(shape string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refused(shape)
+}
+
+// refused is the error of a call that was not made. s.mu is held.
+func (s *Source) refused(shape string) error {
+	if fault := s.faults[shape]; fault != nil {
+		return fault
+	}
+	return errOpen
+}
+
+// took takes in what became of a call.
+func (s *Source) took(ctx context.Context, p *pass, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fault, failed := errors.AsType[*shapes.Unavailable](err)
+	if !failed && len(s.gates.shapes) == 0 {
+		return // all is well, and was
+	}
+	was, now := s.gates.open, time.Now()
+	switch {
+	case failed && ctx.Err() == nil:
+		s.gates.fail(p, now, fault.RetryAfter)
+		s.faults[p.shape] = fault
+	case failed || ctx.Err() != nil && err != nil:
+		s.gates.leave(p)
+	default:
+		s.gates.succeed(p, now)
+	}
+	for shape := range s.faults {
+		if s.gates.shapes[shape] == nil {
+			delete(s.faults, shape)
+		}
+	}
+	close(s.changed)
+	s.changed = make(chan struct{})
+	switch open := s.gates.open; {
+	case open && !was:
+		s.config.Log.Error().Err(err).Msg("the upstream answers for no shape: it is asked now and then until it does")
+	case was && !open:
+		s.config.Log.Info().Msg("the upstream answers again")
+	}
+}
