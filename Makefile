@@ -16,7 +16,8 @@ test: ## Install what is missing, then run all tests with the race detector
 	./scripts/install-missing
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
-	go test -race -count=1 -timeout 15m ./...
+	@rm -f tests/.cache/clients.txt
+	go test -race -count=1 -timeout 15m ./...; status=$$?; cat tests/.cache/clients.txt 2>/dev/null; exit $$status
 
 lint: ## Run golangci-lint
 	go run $(GOLANGCI) run

@@ -113,7 +113,7 @@ func (a *assembly) serve(ctx context.Context, listener net.Listener) error {
 // over.
 func serveHTTP(ctx context.Context, listener net.Listener, server *http.Server, began, ending func()) error {
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- gateway.Serve(server, listener) }()
 	began()
 	select {
 	case err := <-failed:

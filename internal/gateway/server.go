@@ -10,8 +10,8 @@ import (
 
 // ServerConfig says how connections are served.
 type ServerConfig struct {
-	// Addr is the address to listen on, "host:port". Used by ListenAndServe;
-	// Serve takes a listener instead.
+	// Addr is the address to listen on, "host:port". Used by ListenAndServe,
+	// which answers late requests; Serve takes a listener instead.
 	Addr string
 
 	// Handler answers the requests. Required.
@@ -22,7 +22,7 @@ type ServerConfig struct {
 	Log zerolog.Logger
 
 	// ReadHeaderTimeout is how long a client may take to send a request's
-	// headers. Default 5 s.
+	// headers; then Serve closes its connection. Default 5 s.
 	ReadHeaderTimeout time.Duration
 
 	// IdleTimeout is how long a connection may wait for its next request.

@@ -25,7 +25,7 @@ func serve(t *testing.T, cfg ServerConfig) (addr string) {
 		t.Fatal(err)
 	}
 	server, ended := NewHTTPServer(cfg), make(chan error, 1)
-	go func() { ended <- server.Serve(l) }()
+	go func() { ended <- Serve(server, l) }()
 	t.Cleanup(func() {
 		if err := server.Close(); err != nil {
 			t.Error(err)
@@ -128,6 +128,37 @@ func TestServerTimeouts(t *testing.T) {
 	}
 	if _, err := reader.ReadByte(); !errors.Is(err, io.EOF) {
 		t.Errorf("the idle connection: %v, want a closed one", err)
+	}
+}
+
+// A client asks again after a connection that was closed, and never after a 400.
+func TestServerIsSilentToLateRequests(t *testing.T) {
+	addr := serve(t, ServerConfig{ReadHeaderTimeout: 50 * time.Millisecond, Handler: echoProtocol})
+	for _, first := range []string{"", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"} {
+		for _, rest := range []string{"", "GE", "GET /realtime/v1/runs", "GET / HTTP/1.1\r\nHost: x", "GET / HTTP/1.1\r\nHost: x\r\n"} {
+			if first != "" && len(rest) < 4 {
+				continue // idle to net/http, not late
+			}
+			conn := dial(t, addr, first+rest)
+			reader := bufio.NewReader(conn)
+			if first != "" {
+				res, err := http.ReadResponse(reader, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if body, err := io.ReadAll(res.Body); err != nil || string(body) != "HTTP/1.1" {
+					t.Errorf("before %q: %q, %v", rest, body, err)
+				}
+				_ = res.Body.Close()
+			}
+			if text, err := io.ReadAll(reader); err != nil || len(text) > 0 {
+				t.Errorf("%q and nothing more is answered with %q, %v; want a closed connection", first+rest, text, err)
+			}
+		}
+	}
+	// What is wrong and not late is told so.
+	if text, err := io.ReadAll(dial(t, addr, "GET /of/no/version\r\n\r\n")); !bytes.HasPrefix(text, []byte("HTTP/1.1 400 ")) {
+		t.Errorf("a request of no version is answered with %q, %v; want a 400", text, err)
 	}
 }
 

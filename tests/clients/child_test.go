@@ -15,9 +15,10 @@ import (
 // child is a program that a test started. It ends with the test at the latest,
 // and on Linux with the test program, whatever becomes of that.
 type child struct {
-	name string
-	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended and all it wrote was read
+	name  string
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	done  chan struct{} // closed when it has ended and all it wrote was read
 
 	mu     sync.Mutex
 	stderr bytes.Buffer
@@ -36,6 +37,9 @@ func startChild(t testing.TB, name string, cmd *exec.Cmd, stdout, stderr func(li
 	}
 	log, err := cmd.StderrPipe()
 	if err != nil {
+		t.Fatal(err)
+	}
+	if c.stdin, err = cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
@@ -60,9 +64,8 @@ func startChild(t testing.TB, name string, cmd *exec.Cmd, stdout, stderr func(li
 	}()
 	t.Cleanup(func() {
 		c.kill(t)
-		if t.Failed() {
+		if text := c.errors(); t.Failed() && text != "" {
 			const most = 6 << 10
-			text := c.errors()
 			t.Logf("%s wrote to standard error:\n%s", name, text[max(0, len(text)-most):])
 		}
 	})

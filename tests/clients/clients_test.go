@@ -1,109 +1,141 @@
 package clients
 
 import (
-	"fmt"
 	"os"
-	"strings"
-	"sync"
+	"regexp"
 	"testing"
-	"text/tabwriter"
-
-	"github.com/realtime-gw/realtime-gw/internal/runid"
 )
 
-// scenario is something that every client must come through.
-type scenario struct {
-	name string
-	run  func(t *testing.T, c client)
-	// rawOnly marks what the SDK has no way to ask for.
-	rawOnly bool
+// client is a library under test.
+type client struct {
+	name, version string // npm's
+	short         string // its name in the table
+	module        string // what its driver imports
+	script        string // its driver
+	form          form
+	sdk           generation // of a client whose form is runs
+
+	// sendsVersion: its requests say the API version, so that it is given the
+	// status DEQUEUED. All others are given EXECUTING in its place.
+	sendsVersion bool
+	// stops: it ends the subscription to a run when the run is over, whatever it
+	// is told.
+	stops bool
+	// halves: it keeps rows to itself that came in an answer without up-to-date,
+	// even when that comes, until the next row.
+	halves bool
+	// prints are lines that it writes to standard output by itself.
+	prints []string
+	// cannot is what it has no way to do, and why: by scenario and by kind of feed.
+	cannot map[string]string
 }
 
-func scenarios() []scenario {
-	return []scenario{
-		{name: "snapshot of both tables", run: snapshot},
-		{name: "snapshot and bursts in chunks", run: chunks},
-		{name: "live insert, update, delete", run: live},
-		{name: "transaction over both tables", run: transactions},
-		{name: "TRUNCATE of TaskRun", run: truncation(runid.Legacy)},
-		{name: "TRUNCATE of task_run_v2", run: truncation(runid.V2)},
-		{name: "gateway killed, restarted", run: restart},
-		{name: "gateway killed, another takes over", run: takeover},
-		{name: "gateway killed, another behind a proxy", run: failover},
-		{name: "resumed from a stored place", run: resume, rawOnly: true},
-		{name: "public tokens", run: publicTokens},
+// form is what a client gives to its application.
+type form int
+
+const (
+	rowsByKey form = iota // rows, by the key of their messages
+	rowsByID              // rows, by their id
+	runs                  // runs, by their friendly id; deletes are not told
+)
+
+func (c client) String() string { return c.name + " " + c.version }
+
+// Reasons for a "-" in the table, as the sources of the packages have them.
+const (
+	// zodShapeStream (core's apiClient/stream.js, in 3.1 too) hands nothing on but
+	// url, headers, fetch and signal.
+	noPlace = "a subscription of the SDK neither takes nor gives a place to go on from"
+	// v3/runs.js exports none.
+	noBatches = "there is no runs.subscribeToBatch"
+)
+
+// resuming is the name of the scenario that not everyone can come through.
+const resuming = "resumed from a stored place"
+
+// latestSDK is the folder of the newest SDK. None is called by its own name:
+// npm would give that one's dependencies the common place, and all the older
+// ones, which agree on theirs, a copy each.
+const latestSDK = "trigger-sdk-4.8"
+
+// clients are those that every scenario is run with, of each kind the oldest
+// first.
+func clients() []client {
+	const sdk, electric = "@trigger.dev/sdk", "@electric-sql/client"
+	stream := func(version, folder string) client {
+		return client{name: electric, version: version, short: "electric", module: folder, script: "shapestream.mjs"}
+	}
+	subscriber := func(version, module string, g generation) client {
+		return client{
+			name: sdk, version: version, short: "sdk", module: module, script: "sdk.mjs", form: runs, sdk: g,
+			sendsVersion: g >= sdk40, cannot: map[string]string{resuming: noPlace},
+		}
+	}
+	sdk31 := subscriber("3.1.2", "trigger-sdk-3.1/v3", sdk3)
+	sdk31.stops = true
+	sdk31.halves = true // its Shape (client 0.6.3, shape.ts) tells of a row only together with an up-to-date
+	sdk31.cannot = map[string]string{resuming: noPlace, "batch": noBatches}
+	sdk336 := subscriber("3.3.6", "trigger-sdk-3.3.6/v3", sdk3)
+	sdk336.stops = true
+	sdk336.prints = []string{"Closing stream because run is complete"} // console.log in apiClient/runStream.js
+	return []client{
+		sdk31,
+		sdk336,
+		subscriber("3.3.17", "trigger-sdk-3.3.17/v3", sdk3),
+		subscriber("4.0.4", "trigger-sdk-4.0", sdk40),
+		subscriber("4.8.3", latestSDK, sdk48),
+		stream("0.6.3", "electric-client-0.6"),
+		stream("0.9.0", "electric-client-0.9"),
+		stream("1.0.0-beta.1", "electric-client-1.0-beta"),
+		stream("1.0.14", "electric-client-1.0"),
+		stream("1.5.28", "electric-client-1.5"),
+		{
+			name: "@tanstack/electric-db-collection", version: "0.4.10", short: "tanstack", module: "@tanstack/electric-db-collection",
+			script: "tanstack.mjs", form: rowsByID,
+		},
 	}
 }
 
-// TestClients runs every scenario with every client, and says how it went.
-func TestClients(t *testing.T) {
-	var results table
-	t.Run("with", func(t *testing.T) {
-		for _, s := range scenarios() {
-			for i, c := range clients() {
-				if s.rawOnly && c.sdk {
-					continue
-				}
-				t.Run(s.name+"/"+c.folder, func(t *testing.T) {
-					t.Parallel()
-					t.Cleanup(func() { results.set(s.name, i, !t.Failed()) })
-					s.run(t, c)
-				})
-			}
-		}
-	})
-	// The inner group returns when all that ran side by side is over.
-	text, err := results.print()
+// chosen are the clients whose name and version match the regular expression
+// CLIENTS, if it is set.
+func chosen(t *testing.T) []client {
+	t.Helper()
+	choice, err := regexp.Compile(os.Getenv("CLIENTS"))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("CLIENTS: %v", err)
 	}
-	fmt.Fprint(os.Stdout, text)
-}
-
-// table is which client came through which scenario.
-type table struct {
-	mu    sync.Mutex
-	cells map[string]map[int]bool
-}
-
-func (r *table) set(scenario string, client int, ok bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.cells == nil {
-		r.cells = make(map[string]map[int]bool)
-	}
-	if r.cells[scenario] == nil {
-		r.cells[scenario] = make(map[int]bool)
-	}
-	r.cells[scenario][client] = ok
-}
-
-// print is the table as text: "-" where nothing ran.
-func (r *table) print() (string, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var text strings.Builder
-	text.WriteString("\n")
-	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	var out []client
 	for _, c := range clients() {
-		version, err := installed(c.folder)
-		if err != nil {
-			return "", err
+		if choice.MatchString(c.String()) {
+			out = append(out, c)
 		}
-		fmt.Fprintf(w, "\t%s %s", c.name, version)
 	}
-	fmt.Fprintln(w)
-	for _, s := range scenarios() {
-		fmt.Fprint(w, s.name)
-		for i := range clients() {
-			word := "-"
-			if ok, ran := r.cells[s.name][i]; ran {
-				word = map[bool]string{true: "ok", false: "FAILED"}[ok]
-			}
-			fmt.Fprint(w, "\t", word)
+	if len(out) == 0 {
+		t.Fatalf("no client is called %q; there are %v", choice, clients())
+	}
+	return out
+}
+
+// TestVersions holds the list of clients against what is installed.
+func TestVersions(t *testing.T) {
+	for _, c := range clients() {
+		if version, err := installed(c.folder()); err != nil || version != c.version {
+			t.Errorf("%v is %q in node_modules (%v)", c, version, err)
 		}
-		fmt.Fprintln(w)
 	}
-	err := w.Flush()
-	return text.String(), err
+	db, err := installed("@tanstack/db")
+	if err != nil || db != "0.9.2" {
+		t.Errorf("@tanstack/db is %q (%v); electric-db-collection 0.4.10 wants exactly 0.9.2", db, err)
+	}
+}
+
+// folder is the one in node_modules.
+func (c client) folder() string {
+	return regexp.MustCompile(`^(@[^/]+/)?[^/]+`).FindString(c.module)
+}
+
+// follows says whether the client can follow a feed.
+func (c client) follows(s subscription) bool {
+	_, cannot := c.cannot[s.Kind]
+	return !cannot
 }

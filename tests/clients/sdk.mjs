@@ -1,17 +1,18 @@
 // Follows feeds with the platform's SDK.
 //
-//   node sdk.mjs '{"url": ..., "feeds": [{"kind": "tag" | "batch" | "run", "id", "token"}]}'
+//   node sdk.mjs '{"client": <module>, "url": ..., "feeds": [{"kind": "tag" | "batch" | "run", "id", "token"}]}'
 
-import { emit, reportFetch } from "./events.mjs";
+import { catchRejections, emit, reportFetch } from "./events.mjs";
 
 const spec = JSON.parse(process.argv[2]);
 reportFetch();
-const { auth, runs } = await import("@trigger.dev/sdk");
+catchRejections();
+const { auth, runs } = await import(spec.client);
 
 const subscribe = {
   tag: (id) => runs.subscribeToRunsWithTag(id),
   batch: (id) => runs.subscribeToBatch(id),
-  run: (id) => runs.subscribeToRun(id, { stopOnCompletion: false }),
+  run: (id) => runs.subscribeToRun(id, { stopOnCompletion: false }), // not heeded before 3.3.17
 };
 
 for (const { kind, id, token } of spec.feeds) {
@@ -22,7 +23,7 @@ for (const { kind, id, token } of spec.feeds) {
 async function follow(feed, subscription) {
   try {
     for await (const run of subscription) emit("run", { feed, run });
-    emit("error", { feed, message: "the subscription ended" });
+    emit("end", { feed });
   } catch (error) {
     emit("error", { feed, message: String(error) });
   }

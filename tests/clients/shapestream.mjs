@@ -1,32 +1,44 @@
 // Follows feeds with a bare ShapeStream and keeps their rows, as an application
 // on Electric's client does.
 //
-//   node shapestream.mjs '{"client": <package>, "url": ..., "feeds": [{"kind": "tag" | "batch" | "run", "id", "token", "from"}]}'
+//   node shapestream.mjs '{"client": <module>, "url": ..., "feeds": [{"kind": "tag" | "batch" | "run", "id", "token", "from"}]}'
 //
-// "from" is a stored place to go on from: {"handle", "offset", "rows"}.
+// "from" is what {"do": "keep", "feed"} was answered with: rows and their place,
+// to go on from.
 
-import { emit, reportFetch } from "./events.mjs";
+import { catchRejections, emit, obey, reportFetch, source } from "./events.mjs";
 
 const spec = JSON.parse(process.argv[2]);
-reportFetch();
+const lastLive = {}; // the offset of the last live answer, by feed
+reportFetch(({ feed, live }, { headers }) => {
+  if (live) lastLive[feed] = headers.get("electric-chunk-last-offset");
+});
+catchRejections();
 const { ShapeStream, isChangeMessage, isControlMessage } = await import(spec.client);
 
-for (const feed of spec.feeds) follow(feed);
+// Before 0.7 there were no params, handles were shape ids, and nobody was told
+// the offset: messages brought it, which they have not done since Electric 1.0.
+// So an application has to look at the answers. Those to live requests are used
+// in their order; others may have been fetched ahead and thrown away.
+const early = "shapeId" in ShapeStream.prototype;
+
+const keepers = Object.fromEntries(spec.feeds.map((feed) => [feed.id, follow(feed)]));
+obey({ keep: ({ feed }) => emit("kept", { feed, state: keepers[feed]() }) });
 
 function follow({ kind, id, token, from }) {
   const rows = new Map(Object.entries(from?.rows ?? {}));
   const stream = new ShapeStream({
-    ...source(kind, id),
+    ...options(source(spec.url, kind, id), from?.place),
     headers: { Authorization: `Bearer ${token}` },
-    ...(from && { handle: from.handle, offset: from.offset }),
     onError: (error) => emit("error", { feed: id, message: String(error) }),
   });
-  let touched = new Set(); // keys, since the last up-to-date
+  let touched = new Map([...rows.keys()].map((key) => [key, []])); // keys since the last up-to-date, and their transactions
+  let place;
   stream.subscribe((messages) => {
     for (const message of messages) {
       if (isChangeMessage(message)) {
         apply(rows, id, message);
-        touched.add(message.key);
+        touched.set(message.key, message.headers.txids ?? []);
       } else if (isControlMessage(message)) {
         control(message.headers.control);
       }
@@ -35,16 +47,20 @@ function follow({ kind, id, token, from }) {
 
   function control(word) {
     if (word === "must-refetch") {
-      for (const key of rows.keys()) touched.add(key);
+      for (const key of rows.keys()) touched.set(key, []);
       rows.clear();
+      delete lastLive[id];
       emit("must-refetch", { feed: id });
     }
     if (word === "up-to-date") {
-      const changed = Object.fromEntries([...touched].map((key) => [key, rows.get(key) ?? null]));
-      touched = new Set();
-      emit("up-to-date", { feed: id, rows: changed, handle: stream.shapeHandle, offset: stream.lastOffset });
+      const changed = Object.fromEntries([...touched.keys()].map((key) => [key, rows.get(key) ?? null]));
+      place = whereIs(stream, id);
+      emit("rows", { feed: id, rows: changed, txids: Object.fromEntries(touched) });
+      touched = new Map();
     }
   }
+
+  return () => ({ rows: Object.fromEntries(rows), place });
 }
 
 function apply(rows, feed, { key, value, headers: { operation } }) {
@@ -55,13 +71,12 @@ function apply(rows, feed, { key, value, headers: { operation } }) {
   else rows.set(key, operation === "update" ? { ...rows.get(key), ...value } : value);
 }
 
-function source(kind, id) {
-  switch (kind) {
-    case "tag":
-      return { url: `${spec.url}/realtime/v1/runs`, params: { tags: id } };
-    case "batch":
-      return { url: `${spec.url}/realtime/v1/batches/${id}` };
-    case "run":
-      return { url: `${spec.url}/realtime/v1/runs/${id}` };
-  }
+function options({ url, params }, place) {
+  if (!early) return { url, params, ...place };
+  return { url: params ? `${url}?${new URLSearchParams(params)}` : url, shapeId: place?.handle, offset: place?.offset };
+}
+
+function whereIs(stream, feed) {
+  if (early) return { handle: stream.shapeId, offset: lastLive[feed] };
+  return { handle: stream.shapeHandle, offset: stream.lastOffset };
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // snapshot: a client that starts gets what both tables have, and no more.
-func snapshot(t *testing.T, c client) {
+func snapshot(t *testing.T, c *crowd) {
 	w := newWorld(t, 0)
 	var runs []run
 	both(func(table runid.Table) {
@@ -25,15 +25,15 @@ func snapshot(t *testing.T, c client) {
 		w.insert(w.db, table, row{"runtimeEnvironmentId": "another"})
 		w.insert(w.db, table, row{"createdAt": time.Now().UTC().Add(-72 * time.Hour), "batchId": nil})
 	})
-	feeds := w.feeds(runs...)
-	d := drive(t, c, w.url(), feeds...)
-	w.settled(d, memory{}, feeds...)
-	d.calm(feeds...)
+	c.world = w
+	c.start(w.url(), w.feeds(runs...)...)
+	c.settle(c.feeds...)
+	c.calm(c.feeds...)
 }
 
 // chunks: an upstream that cuts its shapes into small pieces, many on one side
 // and few on the other, and ends a live answer in the midst of a burst.
-func chunks(t *testing.T, c client) {
+func chunks(t *testing.T, c *crowd) {
 	const chunkBytes, many, few = 10_000, 90, 12
 	w := newWorld(t, chunkBytes)
 	var runs []run
@@ -42,17 +42,17 @@ func chunks(t *testing.T, c client) {
 			runs = append(runs, w.insert(w.db, table, nil))
 		}
 	}
-	feeds := w.feeds()
-	seen := memory{}
-	d := drive(t, c, w.url(), feeds...)
-	w.settled(d, seen, feeds...)
+	c.world = w
+	c.start(w.url(), w.feeds()...)
+	c.settle(c.feeds...)
 	// One answer takes two chunks a side at the most.
-	d.see(w.tag, "a start in several answers", func(v *view) bool { return v.requests > 3 })
-	d.polling()
+	c.see(c.feeds[:1], "a start in several answers", func(_ client, v *view) bool { return v.requests > 3 })
+	c.polling()
 	for i, r := range runs {
 		w.update(w.db, r, `metadata = $2, status = 'EXECUTING'`, fmt.Sprintf(`{"step":%d,"note":"%s"}`, i, strings.Repeat("long ", 100)))
 		w.insert(w.db, runid.Tables()[i%2], nil)
 	}
-	w.settled(d, seen, feeds...)
-	d.calm(feeds...)
+	c.settleThose(func(by client) bool { return !by.halves }, c.feeds...)
+	c.step(func() { w.insert(w.db, runid.Legacy, nil) })
+	c.calm(c.feeds...)
 }

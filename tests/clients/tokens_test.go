@@ -9,7 +9,7 @@ import (
 
 // publicTokens: each feed is opened with a token that may read this feed and no
 // other.
-func publicTokens(t *testing.T, c client) {
+func publicTokens(t *testing.T, c *crowd) {
 	w := newWorld(t, 0)
 	var runs []run
 	both(func(table runid.Table) { runs = append(runs, w.insert(w.db, table, nil)) })
@@ -19,11 +19,11 @@ func publicTokens(t *testing.T, c client) {
 	for i, r := range runs {
 		feeds[2+i].Token = w.token("read:runs:" + r.friendly)
 	}
-	s := &subject{world: w, seen: memory{}, feeds: feeds, runs: runs}
-	s.driver = drive(t, c, w.url(), feeds...)
-	s.settle(feeds...)
-	s.step(s.change)
-	s.calm(feeds...)
+	c.world, c.runs = w, runs
+	c.start(w.url(), feeds...)
+	c.settle(feeds...)
+	c.step(c.change)
+	c.calm(feeds...)
 
 	paths := []string{
 		"/realtime/v1/runs?offset=-1&tags=" + w.tag, "/realtime/v1/batches/" + w.batch.friendly + "?offset=-1",

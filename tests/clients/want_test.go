@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -25,7 +23,7 @@ var (
 )
 
 // wanted are the rows of a feed as the database has them: both tables, by the
-// keys that messages have.
+// keys that messages have. The world remembers that it had them.
 func (w *world) wanted(s subscription) map[string]row {
 	w.t.Helper()
 	var condition, value string
@@ -66,7 +64,8 @@ func (w *world) wanted(s subscription) map[string]row {
 			if err := json.Unmarshal(text, &r); err != nil {
 				w.t.Fatal(err)
 			}
-			want[fmt.Sprintf(`"public".%s/"%s"`, tables[table], id)] = r
+			want[key(table, id)] = r
+			w.former.add(s.ID, r["friendlyId"].(string))
 		}
 		if err := rows.Err(); err != nil {
 			w.t.Fatal(err)
@@ -75,29 +74,35 @@ func (w *world) wanted(s subscription) map[string]row {
 	return want
 }
 
-// settled waits until the client holds in every feed what the database has now.
-// The SDK takes no notice of deletes: of a run that is gone or left the feed it
-// keeps the last state it was given. So the SDK may hold other runs too, if they
-// were in the feed at an earlier call with the same seen, or were deleted.
-func (w *world) settled(d *driver, seen memory, feeds ...subscription) {
-	w.t.Helper()
-	for _, s := range feeds {
-		want := w.wanted(s)
-		if d.client.sdk {
-			want = asRuns(w, want)
+// gives is what a client makes of rows for its application.
+func (c client) gives(rows map[string]row) (map[string]row, error) {
+	out := make(map[string]row)
+	for key, r := range rows {
+		if r["status"] == "DEQUEUED" && !c.sendsVersion {
+			r = maps.Clone(r)
+			r["status"] = "EXECUTING"
 		}
-		former := seen.add(s.ID, want)
-		v := d.feeds[s.ID]
-		// What the client should not hold and may.
-		excused := func(id string) bool { return d.client.sdk && (former[id] || w.deleted[id]) }
-		d.await("the rows of the "+s.Kind+" "+s.ID,
-			func() bool { return v.held != nil && same(want, v.held, excused) },
-			func() string { return fmt.Sprintf("%v\n%s", v, differences(want, v.held, excused)) })
+		switch c.form {
+		case rowsByKey:
+			out[key] = r
+		case rowsByID:
+			out[r["id"].(string)] = r
+		case runs:
+			given, err := c.sdk.run(r)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", key, err)
+			}
+			out[given["id"].(string)] = given
+		}
 	}
+	return out, nil
 }
 
 // same says whether held is want, with nothing else but what is excused.
 func same(want, held map[string]row, excused func(key string) bool) bool {
+	if len(held) < len(want) {
+		return false
+	}
 	for key, r := range held {
 		if w, wanted := want[key]; wanted && !reflect.DeepEqual(w, r) || !wanted && !excused(key) {
 			return false
@@ -134,81 +139,17 @@ func differences(want, held map[string]row, excused func(key string) bool) strin
 	return fmt.Sprintf("missing: %v\nnot wanted: %v\ndifferent: %v\n%s", missing, surplus, different, text.String())
 }
 
-// memory is which keys were wanted in each feed so far.
+// key is that of the messages about a row.
+func key(table runid.Table, id string) string {
+	return fmt.Sprintf(`"public".%s/"%s"`, tables[table], id)
+}
+
+// memory is which runs were in each feed so far.
 type memory map[string]map[string]bool
 
-// add remembers the keys of a feed, and returns all that it ever had.
-func (m memory) add(feed string, rows map[string]row) map[string]bool {
+func (m memory) add(feed, friendly string) {
 	if m[feed] == nil {
 		m[feed] = make(map[string]bool)
 	}
-	for key := range rows {
-		m[feed][key] = true
-	}
-	return m[feed]
-}
-
-// asRuns are rows as the SDK gives them to its user: another name here and
-// there, times as times, payload and the like parsed, NULL left out.
-func asRuns(w *world, rows map[string]row) map[string]row {
-	w.t.Helper()
-	runs := make(map[string]row)
-	for _, r := range rows {
-		out := row{
-			"id": r["friendlyId"], "taskIdentifier": r["taskIdentifier"], "isTest": r["isTest"], "durationMs": r["usageDurationMs"],
-			"costInCents": r["costInCents"], "baseCostInCents": r["baseCostInCents"],
-			"tags": orNone(r["runTags"]), "realtimeStreams": orNone(r["realtimeStreams"]),
-		}
-		for name, column := range map[string]string{
-			"createdAt": "createdAt", "updatedAt": "updatedAt", "startedAt": "startedAt", "delayedUntil": "delayUntil",
-			"queuedAt": "queuedAt", "expiredAt": "expiredAt", "finishedAt": "completedAt",
-		} {
-			if text, ok := r[column].(string); ok {
-				at, err := time.Parse(time.DateTime, text)
-				if err != nil {
-					w.t.Fatal(err)
-				}
-				out[name] = at.Format("2006-01-02T15:04:05.000Z")
-			}
-		}
-		for _, name := range []string{"payload", "metadata", "output"} {
-			if text, ok := r[name].(string); ok {
-				var value any
-				if err := json.Unmarshal([]byte(text), &value); err != nil {
-					w.t.Fatalf("%s: %v", name, err)
-				}
-				out[name] = value
-			}
-		}
-		if fault, ok := r["error"].(map[string]any); ok {
-			out["error"] = map[string]any{"name": fault["name"], "message": fault["message"], "stackTrace": fault["stackTrace"]}
-		}
-		maps.Copy(out, asStatus(r["status"].(string)))
-		runs[out["id"].(string)] = out
-	}
-	return runs
-}
-
-func orNone(list any) any {
-	if list == nil {
-		return []any{}
-	}
-	return list
-}
-
-// asStatus is what the SDK makes of a status: its own word, and flags.
-func asStatus(status string) row {
-	word, known := map[string]string{
-		"PENDING": "QUEUED", "DELAYED": "DELAYED", "EXECUTING": "EXECUTING",
-		"COMPLETED_SUCCESSFULLY": "COMPLETED", "COMPLETED_WITH_ERRORS": "FAILED", "CANCELED": "CANCELED",
-	}[status]
-	if !known {
-		panic("the tests write no run of status " + status)
-	}
-	is := func(words ...string) bool { return slices.Contains(words, word) }
-	return row{
-		"status": word, "isQueued": is("QUEUED", "DELAYED"), "isWaiting": false, "isExecuting": is("EXECUTING"),
-		"isCompleted": is("COMPLETED", "FAILED"), "isFailed": is("FAILED"),
-		"isSuccess": is("COMPLETED"), "isCancelled": is("CANCELED"),
-	}
+	m[feed][friendly] = true
 }

@@ -2,6 +2,7 @@ package clients
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -26,7 +27,9 @@ func TestWatch(t *testing.T) {
 	t.Parallel()
 	dev := startDev(t)
 	seen := make(chan sighting, 10_000)
-	script := startChild(t, "watch.mjs", exec.Command("node", "watch.mjs", filepath.Join(dev, "dev.json")),
+	cmd := exec.Command("node", "watch.mjs", filepath.Join(dev, "dev.json"))
+	cmd.Dir = userProject(t)
+	script := startChild(t, "watch.mjs", cmd,
 		func(line []byte) {
 			if f := strings.Fields(string(line)); len(f) >= 4 {
 				seen <- sighting{f[0], f[1], f[3]}
@@ -69,6 +72,30 @@ func TestWatch(t *testing.T) {
 			t.Fatalf("in %s watch.mjs did not see %v", patience, missing)
 		}
 	}
+}
+
+// userProject is a directory with watch.mjs, and the newest SDK under its own
+// name.
+func userProject(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	text, err := os.ReadFile("watch.mjs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sdk, err := filepath.Abs(filepath.Join("node_modules", latestSDK))
+	if err != nil {
+		t.Fatal(err)
+	}
+	scope := filepath.Join(dir, "node_modules", "@trigger.dev")
+	if err := errors.Join(
+		os.WriteFile(filepath.Join(dir, "watch.mjs"), text, 0o644),
+		os.MkdirAll(scope, 0o755),
+		os.Symlink(sdk, filepath.Join(scope, "sdk")),
+	); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // startDev starts the dev command in an empty directory, and returns the one of

@@ -30,6 +30,7 @@ type world struct {
 	mint    *runid.Minter
 	written int             // runs made so far: it gives each its own values
 	deleted map[string]bool // runs that are gone, by friendly id
+	former  memory          // runs that were in a feed, when that was looked at
 }
 
 type batch struct{ id, friendly string }
@@ -42,7 +43,7 @@ type run struct {
 
 func newWorld(t testing.TB, chunkBytes int) *world {
 	t.Helper()
-	w := &world{stack: newStack(t, chunkBytes), tag: "orders", mint: runid.NewMinter(runid.MinterConfig{}), deleted: make(map[string]bool)}
+	w := &world{stack: newStack(t, chunkBytes), tag: "orders", mint: runid.NewMinter(runid.MinterConfig{}), deleted: make(map[string]bool), former: make(memory)}
 	w.batch.id = w.mint.Mint(runid.Legacy)
 	w.batch.friendly = runid.FormatBatch(w.batch.id)
 	w.exec(w.db, `INSERT INTO "BatchTaskRun" (id, "friendlyId", "runtimeEnvironmentId", "updatedAt") VALUES ($1, $2, $3, now())`,
@@ -57,17 +58,22 @@ func (w *world) exec(to writer, sql string, args ...any) {
 	}
 }
 
-// transaction runs writes as one.
-func (w *world) transaction(do func(tx pgx.Tx)) {
+// transaction runs writes as one, and returns its id, as messages name it.
+func (w *world) transaction(do func(tx pgx.Tx)) int64 {
 	w.t.Helper()
 	tx, err := w.db.Begin(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	do(tx)
+	var id int64
+	if err := tx.QueryRow(w.t.Context(), `SELECT pg_current_xact_id()::xid::text::bigint`).Scan(&id); err != nil {
+		w.t.Fatal(err)
+	}
 	if err := tx.Commit(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
+	return id
 }
 
 // insert makes a run in a table, with the tag and in the batch. Values of every

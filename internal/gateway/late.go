@@ -1,0 +1,68 @@
+package gateway
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// Serve has a server of NewHTTPServer take connections from a listener, as
+// http.Server.Serve does, but for requests that come too slowly.
+//
+// To one whose headers are not complete in time net/http writes a 400, and that
+// ends a subscription for good: no client asks again after a 400. A connection that
+// is closed without an answer costs it a reconnect. A client need not be slow or
+// hostile to be late: it may have connected just before its machine, or this one,
+// got busy.
+func Serve(server *http.Server, l net.Listener) error {
+	return server.Serve(strictListener{l})
+}
+
+// strictListener hands out strictConns, where it has TCP connections.
+type strictListener struct{ net.Listener }
+
+func (l strictListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if tcp, ok := c.(*net.TCPConn); ok && err == nil {
+		return &strictConn{TCPConn: tcp}, nil
+	}
+	return c, err
+}
+
+// strictConn takes nothing more to write once a read has failed because of its
+// deadline, until there is another deadline. The server sets one with which reads
+// fail at once to take its reader back from a connection, and lifts it before it
+// goes on.
+type strictConn struct {
+	*net.TCPConn
+	late atomic.Bool
+}
+
+var errLate = errors.New("the request did not come in time and is not answered")
+
+func (c *strictConn) Read(p []byte) (int, error) {
+	n, err := c.TCPConn.Read(p)
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		c.late.Store(true)
+	}
+	return n, err
+}
+
+func (c *strictConn) Write(p []byte) (int, error) {
+	if c.late.Load() {
+		return 0, errLate
+	}
+	return c.TCPConn.Write(p)
+}
+
+func (c *strictConn) SetReadDeadline(t time.Time) error {
+	c.late.Store(false)
+	return c.TCPConn.SetReadDeadline(t)
+}
+
+func (c *strictConn) SetDeadline(t time.Time) error {
+	c.late.Store(false)
+	return c.TCPConn.SetDeadline(t)
+}
