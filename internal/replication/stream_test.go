@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -399,8 +398,8 @@ func TestDeadInstancesSlot(t *testing.T) {
 }
 
 func TestOpenSaysWhatIsMissing(t *testing.T) {
-	empty := pgtest.Empty(t)
-	db, err := pgx.Connect(t.Context(), empty)
+	url := pgtest.Empty(t)
+	db, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -409,12 +408,12 @@ func TestOpenSaysWhatIsMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, c := range map[string]Config{
-		"REPLICA IDENTITY FULL":             {DatabaseURL: empty, Slot: pgtest.Slot(t), Tables: []Table{{"public", "a"}}},
-		`table "public"."b" does not exist`: {DatabaseURL: empty, Slot: pgtest.Slot(t), Tables: []Table{{"public", "b"}}},
-		"lower case letters":                {DatabaseURL: empty, Slot: `x"; DROP`, Tables: []Table{{"public", "a"}}},
-		"encoding is LATIN1":                {DatabaseURL: encoded(t, db, "LATIN1"), Slot: pgtest.Slot(t), Tables: []Table{{"public", "a"}}},
-		"encoding is SQL_ASCII":             {DatabaseURL: encoded(t, db, "SQL_ASCII"), Slot: pgtest.Slot(t), Tables: []Table{{"public", "a"}}},
-		"no tables":                         {DatabaseURL: empty, Slot: "x"},
+		"REPLICA IDENTITY FULL":             {DatabaseURL: url, Slot: pgtest.Slot(t), Tables: []Table{{"public", "a"}}},
+		`table "public"."b" does not exist`: {DatabaseURL: url, Slot: pgtest.Slot(t), Tables: []Table{{"public", "b"}}},
+		"lower case letters":                {DatabaseURL: url, Slot: `x"; DROP`, Tables: []Table{{"public", "a"}}},
+		"encoding is LATIN1":                {DatabaseURL: pgtest.With(t, `ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`), Slot: pgtest.Slot(t), Tables: []Table{{"public", "a"}}},
+		"encoding is SQL_ASCII":             {DatabaseURL: pgtest.With(t, `ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0`), Slot: pgtest.Slot(t), Tables: []Table{{"public", "a"}}},
+		"no tables":                         {DatabaseURL: url, Slot: "x"},
 		"cannot be read":                    {DatabaseURL: "postgres://u:SECRET@[", Slot: "x", Tables: benchTables},
 	} {
 		s, err := Open(t.Context(), c)
@@ -427,31 +426,4 @@ func TestOpenSaysWhatIsMissing(t *testing.T) {
 		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(&left); err != nil || left != 0 {
 		t.Errorf("%d locks are left, %v", left, err)
 	}
-}
-
-// encoded is the URL of a new database beside db's, with this encoding.
-func encoded(t *testing.T, db *pgx.Conn, encoding string) string {
-	t.Helper()
-	at, err := url.Parse(db.Config().ConnString())
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := db.Config().Database + "_" + strings.ToLower(encoding)
-	if _, err := db.Exec(t.Context(), `CREATE DATABASE `+name+` ENCODING '`+encoding+`' LOCALE 'C' TEMPLATE template0`); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx := context.Background()
-		admin, err := pgx.ConnectConfig(ctx, db.Config())
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer func() { _ = admin.Close(ctx) }()
-		if _, err := admin.Exec(ctx, `DROP DATABASE `+name); err != nil {
-			t.Error(err)
-		}
-	})
-	at.Path = "/" + name
-	return at.String()
 }
