@@ -134,6 +134,7 @@ func sameAnswersOverHTTP2(w *world) {
 					}
 					if r.status == 409 {
 						r.header.Del("Electric-Handle")
+						r.header.Del("Electric-Shape-Id") // its former name
 					}
 				}
 				for how, other := range map[string]reply{"over HTTP/2": two, "with an upgrade": upgraded} {

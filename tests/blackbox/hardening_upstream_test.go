@@ -144,7 +144,7 @@ func misbehaving(trap string) map[string]http.HandlerFunc {
 // a 503 or a 500 that says nothing, and nothing is asked anywhere else.
 func TestAnUpstreamThatEchoesAndRedirects(t *testing.T) {
 	u, trap := &tapped{t: t}, newTrap(t)
-	w := newWorld(t, settings{linger: -1, around: u.around})
+	w := newWorld(t, settings{linger: -1, impatient: true, around: u.around})
 	cases := misbehaving(trap.url)
 	for _, path := range []string{w.ours.run(w.ours.v2), "/realtime/v1/runs?tags=a"} {
 		at := w.fresh(path, w.ours.key)

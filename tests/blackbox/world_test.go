@@ -27,6 +27,7 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/lookup"
 	"github.com/realtime-gw/realtime-gw/internal/merge"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/steady"
@@ -40,6 +41,7 @@ const patience = 30 * time.Second
 // settings are what a test may want otherwise.
 type settings struct {
 	hold       time.Duration // default 20 s: a test that is answered sooner was answered by something
+	impatient  bool          // a fault of the upstream is the answer at once
 	catchUp    time.Duration // the same of requests that are not live; default 30 s
 	longPoll   time.Duration // of the upstream; default 20 s
 	limit      int           // of live requests; default: the gateway's own
@@ -111,7 +113,11 @@ func newWorld(t *testing.T, s settings) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.flights = flight.New(flight.Config{Source: steady.New(steady.Config{Source: source}), Linger: s.linger})
+	var asked shapes.Source = source
+	if !s.impatient {
+		asked = steady.New(steady.Config{Source: source})
+	}
+	w.flights = flight.New(flight.Config{Source: asked, Linger: s.linger})
 	t.Cleanup(w.flights.Close)
 	codec, err := cursor.NewCodec(bytes.Repeat([]byte{s.cursorKey}, cursor.MinKey))
 	if err != nil {
