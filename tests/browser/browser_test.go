@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"testing"
 	"time"
@@ -38,7 +39,7 @@ func newBrowser(t testing.TB, bell *bell, spec spec) *browser {
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--log-level=3", "--user-data-dir="+profile,
 		// Nothing but this machine can be reached, or found.
 		"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--remote-debugging-port=0", "about:blank")
-	cmd.Env = append(cmd.Environ(), "HOME="+profile)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + profile}
 	socket := make(chan string, 1)
 	chromium := start(t, "Chromium", cmd, nil, func(line []byte) {
 		if url, ok := bytes.CutPrefix(line, []byte("DevTools listening on ")); ok {
@@ -50,6 +51,7 @@ func newBrowser(t testing.TB, bell *bell, spec spec) *browser {
 	select {
 	case url := <-socket:
 		driver = exec.Command("node", "chromium.mjs", url)
+		driver.Env = cmd.Env
 	case <-chromium.done:
 		t.Fatal("Chromium did not start")
 	case <-time.After(patience):
@@ -110,14 +112,15 @@ func (b *browser) do(what, tab string, arguments map[string]any) {
 // open shows the page in a new tab, in the window that is there or in one of its own.
 func (b *browser) open(name string, window bool) *tab {
 	b.t.Helper()
-	t := &tab{browser: b, name: name, asked: make(map[string]*request)}
-	t.forget()
+	t := &tab{browser: b, name: name, asked: make(map[string]*request), kept: make(map[string][]dated)}
 	b.bell.change(func() { b.tabs[name] = t })
 	b.do("open", name, map[string]any{"url": b.page, "window": window})
 	return t
 }
 
-// check fails the test for every console message that is not accounted for.
+// check fails the test for every console message that is not accounted for, and
+// for answers with the very handle that the client was told to give up: newer
+// clients take that for a stale cache and start over behind their users' backs.
 func (b *browser) check() {
 	b.bell.Lock()
 	defer b.bell.Unlock()
@@ -125,6 +128,11 @@ func (b *browser) check() {
 		for _, n := range t.notes {
 			if !t.excuses(n) {
 				b.t.Errorf("the console of tab %s: %+v", t.name, n)
+			}
+		}
+		for _, r := range t.requests {
+			if r.given != "" && r.given == r.expired {
+				b.t.Errorf("an answer with a handle that was rejected: %+v", *r)
 			}
 		}
 	}

@@ -34,7 +34,7 @@ function watch() {
         error: table.querySelector("[data-is=error]")?.textContent,
       };
     }
-    window.report({ hidden: document.hidden, feeds });
+    window.report({ document: performance.timeOrigin, hidden: document.hidden, feeds });
   };
   const { port1, port2 } = new MessageChannel(); // not slowed down in a hidden page, as timers are
   let due = false;
@@ -57,7 +57,7 @@ async function adopt(tab, page) {
   on("Network.requestWillBeSent", "request", ({ requestId, request }) =>
     ({ id: requestId, method: request.method, url: request.url, headers: request.headers }));
   on("Network.requestWillBeSentExtraInfo", "sent", ({ requestId }) => ({ id: requestId }));
-  on("Network.responseReceived", "response", ({ requestId, response }) => ({ id: requestId, status: response.status }));
+  on("Network.responseReceived", "response", ({ requestId, response }) => ({ id: requestId, status: response.status, headers: response.headers }));
   on("Network.loadingFailed", "failed", ({ requestId, errorText, corsErrorStatus }) =>
     ({ id: requestId, text: corsErrorStatus?.corsError ?? errorText }));
   on("Log.entryAdded", "console", ({ entry }) => ({ id: entry.networkRequestId, source: entry.source, level: entry.level, text: entry.text, url: entry.url }));

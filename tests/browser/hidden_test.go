@@ -120,22 +120,29 @@ func left(t *testing.T) {
 	s := newScene(t)
 	p := pause{polls: make(map[string]*request)}
 	s.world.bell.Lock()
-	before := s.statuses[statusClientGone]
+	before, document := s.statuses[statusClientGone], s.front.document
 	s.world.bell.Unlock()
 	s.do("leave", s.front.name, nil)
 	s.front.await("polls that the gateway knows are gone", func() bool {
-		return s.statuses[statusClientGone] == before+len(s.spec.feeds())
+		clear(p.polls)
+		for _, r := range s.front.requests {
+			delete(p.polls, r.feed)
+			if r.sent && !r.answered() { // nobody is there to be told of its end
+				p.polls[r.feed] = r
+			}
+		}
+		return s.statuses[statusClientGone] >= before+len(p.polls)
 	}, s.front.String)
-	s.world.bell.Lock()
-	p.mark = len(s.front.requests)
-	for _, r := range s.front.requests {
-		p.polls[r.feed] = r
-	}
-	s.world.bell.Unlock()
+	p.mark = s.front.mark()
 	s.writeBoth()
 	s.do("back", s.front.name, nil)
 	s.resumed(s.front, p)
 	s.settle(s.front)
 	s.toTheEnd()
 	s.front.calm(0, 1)
+	s.world.bell.Lock()
+	defer s.world.bell.Unlock()
+	if s.front.document != document {
+		t.Error("the page that was come back to is another one")
+	}
 }

@@ -16,7 +16,7 @@ func refusedFeeds(t *testing.T) {
 	there := s.followed[1]
 	missing := s.newJob(runid.Legacy)
 	s.followed = []job{there, missing}
-	s.raise(t, s.world.batch.friendly, "read:tags:"+s.tag)
+	s.openPage(t, s.batch.friendly, "read:tags:"+s.tag)
 	s.front.answers = []int{http.StatusForbidden, http.StatusNotFound}
 	refused := func(feed string, words ...string) {
 		t.Helper()
@@ -29,7 +29,7 @@ func refusedFeeds(t *testing.T) {
 			return true
 		}, s.front.String)
 	}
-	refused(s.world.batch.friendly, "403", "Unauthorized")
+	refused(s.batch.friendly, "403", "Unauthorized")
 	refused(missing.friendly, "404", "Not found")
 	s.settle(s.front, s.tag, there.friendly)
 	s.complete(s.db, there)

@@ -10,8 +10,12 @@ import (
 func (s *scene) reload(t *tab) (mark int) {
 	s.world.t.Helper()
 	mark = t.mark()
-	s.world.bell.change(t.forget)
+	s.world.bell.Lock()
+	before := t.document
+	s.world.bell.Unlock()
 	s.do("reload", t.name, nil)
+	t.await("another document", func() bool { return t.document != before }, t.String)
+	clear(t.kept)
 	s.settle(t)
 	return mark
 }

@@ -24,7 +24,7 @@ type scene struct {
 func newScene(t *testing.T) *scene {
 	t.Helper()
 	s := newStage(t)
-	s.raise(t, s.batch.friendly, "read:tags:"+s.tag, "read:batch:"+s.batch.friendly)
+	s.openPage(t, s.batch.friendly, "read:tags:"+s.tag, "read:batch:"+s.batch.friendly)
 	s.settle(s.front)
 	s.polling(s.front)
 	return s
@@ -42,9 +42,9 @@ func newStage(t *testing.T) *scene {
 	return s
 }
 
-// raise opens the page, with a feed of a batch unless that is "". Its token has
+// openPage opens the page, with a feed of a batch unless that is "". Its token has
 // these scopes and those for the two runs.
-func (s *scene) raise(t *testing.T, batch string, scopes ...string) {
+func (s *scene) openPage(t *testing.T, batch string, scopes ...string) {
 	t.Helper()
 	page := spec{Tag: s.tag, Batch: batch}
 	for _, j := range s.followed {

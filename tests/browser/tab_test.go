@@ -14,11 +14,12 @@ import (
 type event struct {
 	Event, Tab, ID, URL, Text, Source, Level string
 
-	Method  string
-	Headers map[string]string
-	Status  int
-	Hidden  bool
-	Feeds   map[string]rendered
+	Document float64
+	Method   string
+	Headers  map[string]string
+	Status   int
+	Hidden   bool
+	Feeds    map[string]rendered
 }
 
 // row is a run as the page renders it.
@@ -41,6 +42,7 @@ type request struct {
 
 	sent   bool // it has left the browser, its preflight is over
 	status int
+	given  string // the handle of the answer
 	failed string // why there was no answer
 	outage bool   // the gateway was down at some time of it
 }
@@ -60,6 +62,7 @@ type tab struct {
 	kept map[string][]dated
 
 	// under the bell
+	document   float64 // which one it shows: when it was loaded
 	hidden     bool
 	feeds      map[string]rendered
 	states     map[string]map[string][]string // by feed and run, each status that was rendered
@@ -70,13 +73,6 @@ type tab struct {
 	answers    []int // statuses of 400 and more that the scenario wants
 }
 
-// forget is for a page that is new.
-func (t *tab) forget() {
-	t.kept = make(map[string][]dated)
-	t.states = make(map[string]map[string][]string)
-	t.feeds = nil
-}
-
 func (b *browser) apply(e event) {
 	if e.Event == "done" {
 		b.done++
@@ -85,6 +81,9 @@ func (b *browser) apply(e event) {
 	t := b.tabs[e.Tab]
 	switch e.Event {
 	case "page":
+		if e.Document != t.document {
+			t.document, t.states = e.Document, make(map[string]map[string][]string)
+		}
 		t.hidden, t.feeds = e.Hidden, e.Feeds
 		t.remember()
 	case "request":
@@ -110,7 +109,7 @@ func (b *browser) apply(e event) {
 	case "sent":
 		t.request(e.ID).sent = true
 	case "response":
-		t.request(e.ID).status = e.Status
+		t.request(e.ID).status, t.request(e.ID).given = e.Status, e.Headers["Electric-Handle"]
 	case "failed":
 		t.request(e.ID).failed = e.Text
 	case "console":

@@ -11,7 +11,7 @@ import (
 // or one is hidden.
 func twoTabs(t *testing.T) {
 	s := newStage(t)
-	s.raise(t, "", "read:tags:"+s.tag) // three feeds each
+	s.openPage(t, "", "read:tags:"+s.tag) // three feeds each
 	s.front.answers = []int{http.StatusConflict}
 	s.settle(s.front)
 	s.empty(s.followed[0])

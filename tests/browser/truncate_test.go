@@ -13,7 +13,7 @@ func (s *scene) empty(j job) {
 	s.world.t.Helper()
 	s.transaction(func(tx pgx.Tx) {
 		s.exec(tx, "TRUNCATE "+tables[j.table])
-		s.put(tx, j, s.tag, &s.world.batch.id)
+		s.put(tx, j, s.tag, &s.batch.id)
 	})
 }
 
@@ -39,7 +39,7 @@ func truncate(t *testing.T) {
 	want := make(map[string]int)
 	for _, j := range s.followed {
 		s.step(func() { s.empty(j) })
-		for _, feed := range []string{s.tag, s.world.batch.friendly, j.friendly} {
+		for _, feed := range []string{s.tag, s.batch.friendly, j.friendly} {
 			want[feed]++
 		}
 		s.polling(s.front)

@@ -20,7 +20,7 @@ var words = map[string]string{
 	"PENDING": "QUEUED", "EXECUTING": "EXECUTING", "COMPLETED_SUCCESSFULLY": "COMPLETED", "COMPLETED_WITH_ERRORS": "FAILED",
 }
 
-// select are the rows of a feed as both tables have them now, oldest first.
+// selected are the rows of a feed as both tables have them now, oldest first.
 func (w *world) selected(feed string) []dated {
 	w.t.Helper()
 	const from = `SELECT "friendlyId", "taskIdentifier", status::text, coalesce(output, ''), "createdAt" FROM %s
