@@ -158,18 +158,18 @@ func (c *crowd) see(feeds []subscription, what string, ok func(client, *view) bo
 // error.
 func (c *crowd) calm(feeds ...subscription) {
 	c.t.Helper()
-	c.check(feeds, func(_ client, v *view) bool { return v.calm() })
+	c.check(feeds, "no restart and no error", func(_ client, v *view) bool { return v.calm() })
 }
 
 // check is see that does not wait.
-func (c *crowd) check(feeds []subscription, ok func(client, *view) bool) {
+func (c *crowd) check(feeds []subscription, what string, ok func(client, *view) bool) {
 	c.t.Helper()
 	c.each(func(m *member) error {
 		for _, f := range feeds {
 			if !m.follows(f) {
 				continue
 			}
-			if err := m.look(f.ID, func(v *view) bool { return ok(m.client, v) }); err != nil {
+			if err := m.look(f.ID, what, func(v *view) bool { return ok(m.client, v) }); err != nil {
 				return err
 			}
 		}
@@ -222,7 +222,7 @@ func (m *member) settle(w *world, f subscription, rows map[string]row) error {
 // forget has starts counted anew.
 func (c *crowd) forget() {
 	c.t.Helper()
-	c.check(c.feeds, func(_ client, v *view) bool {
+	c.check(c.feeds, "", func(_ client, v *view) bool {
 		v.starts = 0
 		return true
 	})
