@@ -1,10 +1,10 @@
 .DEFAULT_GOAL := help
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help dev build test lint bench soak
+.PHONY: help dev build test fuzz cover lint bench bench-embedded soak
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 dev: ## Run everything on this machine
 	go run ./cmd/realtime-gw dev
@@ -12,18 +12,35 @@ dev: ## Run everything on this machine
 build: ## Build bin/realtime-gw
 	go build -trimpath -o bin/realtime-gw ./cmd/realtime-gw
 
-test: ## Install what is missing, then run all tests with the race detector
+test: ## Install what is missing, run all tests with the race detector, and fuzz for a minute
 	./scripts/install-missing
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	@rm -f tests/.cache/clients.txt
 	go test -race -count=1 -timeout 15m ./...; status=$$?; cat tests/.cache/clients.txt 2>/dev/null; exit $$status
+	./scripts/fuzz /60
+
+FUZZTIME ?= 5m
+
+fuzz: ## Give every fuzz target FUZZTIME, one after the other
+	./scripts/fuzz $(FUZZTIME)
+
+cover: ## Run the tests, and say how many of the program's statements they run
+	./scripts/install-missing
+	./scripts/cover
 
 lint: ## Run golangci-lint
 	go run $(GOLANGCI) run
 
 bench: ## Measure: prints the README's tables
 	go run ./tests/bench
+
+BENCH_EMBEDDED := go test -run '^$$' -timeout 60m ./internal/embedded
+
+bench-embedded: ## Measure the embedded shape server, against its bounds; takes minutes
+	$(BENCH_EMBEDDED) -count 3 -benchtime 1000x -bench CommitToFirstByte
+	$(BENCH_EMBEDDED) -count 3 -benchtime 10s -bench ChangeAmongShapes
+	$(BENCH_EMBEDDED) -v -benchtime 1x -bench 'TenThousandShapes|MillionChanges'
 
 SEEDS ?= 1000
 

@@ -41,7 +41,8 @@
 // at most once in a second for each environment: after a rotation, tokens signed
 // with the new key work within a second, and forged ones cost no more than that.
 //
-// A poll that is held when its credential ends is still answered.
+// A poll that is held when its credential ends is answered at that moment, and
+// the next one is refused (feeds.Place).
 //
 // # Growing it
 //

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +28,44 @@ type claims struct {
 
 type realtimeClaims struct {
 	SkipColumns []string `json:"skipColumns,omitzero"`
+}
+
+// UnmarshalJSON takes members by their exact names, as the platform does:
+// encoding/json alone would take "SCOPES" for scopes, and an "Exp" that follows
+// exp in its place. Nor is a time in quotes a time.
+func (c *claims) UnmarshalJSON(data []byte) error {
+	data, err := exactly(data, "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "pub", "scopes", "realtime")
+	if err != nil {
+		return err
+	}
+	var times struct {
+		Exp, Nbf, Iat *float64
+	}
+	if err := json.Unmarshal(data, &times); err != nil {
+		return err
+	}
+	type plain claims
+	return json.Unmarshal(data, (*plain)(c))
+}
+
+// UnmarshalJSON takes the one member by its exact name.
+func (c *realtimeClaims) UnmarshalJSON(data []byte) error {
+	data, err := exactly(data, "skipColumns")
+	if err != nil {
+		return err
+	}
+	type plain realtimeClaims
+	return json.Unmarshal(data, (*plain)(c))
+}
+
+// exactly is a JSON object without the members that have other names than these.
+func exactly(object []byte, names ...string) ([]byte, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(object, &members); err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(members, func(name string, _ json.RawMessage) bool { return !slices.Contains(names, name) })
+	return json.Marshal(members)
 }
 
 // scopeTexts reads a claim that other services write too: what is not a list of
@@ -60,7 +100,10 @@ func peek(text string) (p peeked, ok bool) {
 	}
 	payload := strings.Split(text, ".")[1]
 	data, err := base64.RawURLEncoding.DecodeString(payload)
-	if err != nil || json.Unmarshal(data, &p) != nil {
+	if err != nil {
+		return peeked{}, false
+	}
+	if data, err = exactly(data, "pub", "sub"); err != nil || json.Unmarshal(data, &p) != nil {
 		return peeked{}, false
 	}
 	return p, p.Public == true

@@ -79,6 +79,8 @@ func bindCondition(c condition, t *tableSchema) (test, *requestError) {
 		}
 	}
 	switch {
+	case col.loose && c.op != greater:
+		return fail("not supported on a column whose collation is not deterministic")
 	case c.op == equals && (col.typeOID == oidText || col.typeOID == oidVarchar):
 		return equalText{c.column, c.values[0]}, nil
 	case c.op == contains && col.typeOID == oidTextArray:

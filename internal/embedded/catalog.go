@@ -47,6 +47,7 @@ type columnSchema struct {
 	typeName string // pg_type.typname
 	element  string // typname of the elements, for an array
 	pkIndex  int    // place in the primary key, -1 outside it
+	loose    bool   // its collation takes texts for equal that differ
 }
 
 func (t *tableSchema) column(name string) *columnSchema {
@@ -83,12 +84,14 @@ type rowQuerier interface {
 func loadTable(ctx context.Context, q rowQuerier, t replication.Table) (*tableSchema, error) {
 	rows, err := q.Query(ctx, `
 		SELECT c.oid, a.attname::text, a.atttypid, a.atttypmod, a.attnotnull, a.attndims::int4,
-		       t.typname::text, coalesce(e.typname::text, ''), coalesce(array_position(i.indkey::int2[], a.attnum), -1)
+		       t.typname::text, coalesce(e.typname::text, ''), coalesce(array_position(i.indkey::int2[], a.attnum), -1),
+		       coalesce(NOT o.collisdeterministic, false)
 		FROM pg_class c
 		JOIN pg_namespace n ON n.oid = c.relnamespace
 		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 		JOIN pg_type t ON t.oid = a.atttypid
 		LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+		LEFT JOIN pg_collation o ON o.oid = a.attcollation
 		LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
 		WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r'
 		ORDER BY a.attnum`, t.Schema, t.Name)
@@ -102,7 +105,7 @@ func loadTable(ctx context.Context, q rowQuerier, t replication.Table) (*tableSc
 			s = &tableSchema{table: t}
 		}
 		var c columnSchema
-		if err := rows.Scan(&s.oid, &c.name, &c.typeOID, &c.modifier, &c.notNull, &c.dims, &c.typeName, &c.element, &c.pkIndex); err != nil {
+		if err := rows.Scan(&s.oid, &c.name, &c.typeOID, &c.modifier, &c.notNull, &c.dims, &c.typeName, &c.element, &c.pkIndex, &c.loose); err != nil {
 			return nil, fmt.Errorf("read the layout of %q.%q: %w", t.Schema, t.Name, err)
 		}
 		s.columns = append(s.columns, c)

@@ -14,6 +14,8 @@
 //	            "column" = $n               on text
 //	            "column" @> ARRAY[$n,...]   on text[]
 //	            "column" > $n               on timestamp and the integers
+//	          of text is equal what is equal byte for byte; a column whose collation
+//	          says otherwise cannot be tested
 //	log       full
 //
 // Everything else that Electric knows (other conditions, offset=now,

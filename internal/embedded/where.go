@@ -45,7 +45,7 @@ type whereParser struct {
 
 func (p *whereParser) next() {
 	i := p.end
-	for i < len(p.text) && strings.IndexByte(" \t\r\n\f\v", p.text[i]) >= 0 {
+	for i < len(p.text) && strings.IndexByte(" \t\r\n\f", p.text[i]) >= 0 {
 		i++
 	}
 	p.at = i

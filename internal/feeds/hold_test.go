@@ -44,6 +44,38 @@ func TestHoldsAreSpread(t *testing.T) {
 	})
 }
 
+// A credential that ends ends the hold: a poll must not outlive it, not even by
+// the rest of its own hold.
+func TestAHoldEndsWithTheCredential(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t, &upstream{}, Config{})
+		f := s.Batch(env, v2ID, nil)
+		_, at := next(t, s, f, start)
+		for name, c := range map[string]struct{ until, least, most time.Duration }{
+			"during the hold":  {5 * time.Second, 5 * time.Second, 5 * time.Second},
+			"after it":         {time.Hour, 17 * time.Second, 23 * time.Second},
+			"a moment ago":     {-time.Nanosecond, 1, 1},
+			"at this moment":   {0, 1, 1},
+			"long ago":         {-time.Hour, 1, 1},
+			"in all the years": {1<<63 - 1, 17 * time.Second, 23 * time.Second},
+		} {
+			p, began := at, time.Now()
+			p.Until = began.Add(c.until)
+			b, err := s.Next(t.Context(), f, p, true)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if held := time.Since(began); held < c.least || held > c.most {
+				t.Errorf("a credential that ends %s is held for %v", name, held)
+			}
+			if !b.UpToDate || b.Handle != at.Handle || b.Offset != at.Offset || b.Cursor == "" || b.Size() == 0 {
+				t.Errorf("%s: %+v", name, b)
+			}
+			b.Close()
+		}
+	})
+}
+
 // A process that is about to end answers who is held, and holds nobody any more.
 func TestDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,6 +1,10 @@
 package feeds
 
 import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,6 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/realtime-gw/realtime-gw/internal/cursor"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 )
 
@@ -53,6 +58,35 @@ func TestNonces(t *testing.T) {
 			t.Errorf("with %q a fresh client is at %v", handle, at)
 		}
 	}
+}
+
+// A handle of another format is refused although it is well signed: after a new
+// release was taken back, its clients start over.
+func TestAPlaceOfAnotherVersion(t *testing.T) {
+	s := newService(t, &upstream{}, Config{})
+	f := s.Batch(env, v2ID, nil)
+	_, at := next(t, s, f, start)
+	raw, err := base64.RawURLEncoding.DecodeString(at.Handle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := raw[:len(raw)-16]
+	signed := func(version byte) Place {
+		b := append([]byte{version}, body[1:]...)
+		mac := hmac.New(sha256.New, bytes.Repeat([]byte{'k'}, cursor.MinKey))
+		mac.Write(f.fingerprint[:])
+		mac.Write(b)
+		return Place{Handle: base64.RawURLEncoding.EncodeToString(append(b, mac.Sum(nil)[:16]...)), Offset: at.Offset}
+	}
+	if signed(body[0]).Handle != at.Handle {
+		t.Fatal("the test does not sign as the codec does")
+	}
+	for version := range 256 {
+		if byte(version) != body[0] {
+			refetch(t, s, f, signed(byte(version)), version%2 == 0)
+		}
+	}
+	next(t, s, f, signed(body[0]))
 }
 
 func nonce(t *testing.T, s *Service, f *Feed, handle string) uint64 {

@@ -55,7 +55,7 @@ func New(c Config) *Service {
 func (s *Service) Drain() { s.drain() }
 
 // Place is where a client is in a feed: the strings that it got with its last
-// answer, as it sent them.
+// answer, as it sent them, and how long it may stay.
 type Place struct {
 	// Offset is "-1" for a client that starts; Handle may be empty then.
 	Handle, Offset string
@@ -64,6 +64,10 @@ type Place struct {
 	// Expired is the last handle of this feed that the client was told to
 	// give up. No answer repeats it.
 	Expired string
+
+	// Until is when the client's credential ends; the zero time if it does
+	// not. It is the server's word and not the client's: nobody is held past it.
+	Until time.Time
 }
 
 // Starts says that the client has nothing yet.
@@ -119,7 +123,7 @@ func (s *Service) Next(ctx context.Context, f *Feed, p Place, live bool) (*Batch
 	}
 	req := merge.Request{Definitions: f.definitions(at.Floor), From: at.Sides, Xmin: at.Xmin, Cut: s.drained.Done()}
 	if live {
-		req.Hold = time.Duration(float64(s.config.Hold) * (0.85 + 0.3*rand.Float64()))
+		req.Hold = s.hold(p.Until)
 	}
 	answer, err := s.config.Merger.Next(ctx, req)
 	if err != nil {
@@ -135,6 +139,17 @@ func (s *Service) Next(ctx context.Context, f *Feed, p Place, live bool) (*Batch
 		b.Cursor = cursor.Live(s.config.Now(), p.Cursor)
 	}
 	return b, nil
+}
+
+// hold is how long a live request waits: less than usual if the credential ends
+// before. The client hears then that it is up to date, and that it may no longer
+// ask when it asks again.
+func (s *Service) hold(until time.Time) time.Duration {
+	hold := time.Duration(float64(s.config.Hold) * (0.85 + 0.3*rand.Float64()))
+	if !until.IsZero() {
+		hold = max(min(hold, until.Sub(s.config.Now())), 1) // 0 would be a request that is not live
+	}
+	return hold
 }
 
 // at reads the place. A client that starts gets a new floor; of the handle that

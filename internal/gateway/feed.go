@@ -31,7 +31,7 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request, who *auth.Princi
 		}
 		defer release()
 	}
-	place := feeds.Place{Handle: q.Handle, Offset: q.Offset, Cursor: q.Cursor, Expired: q.ExpiredHandle}
+	place := feeds.Place{Handle: q.Handle, Offset: q.Offset, Cursor: q.Cursor, Expired: q.ExpiredHandle, Until: who.Expires}
 	client := dialectOf(r.Header)
 	batch, err := g.config.Feeds.Next(r.Context(), feed, place, q.Live)
 	if err != nil {

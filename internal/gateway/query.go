@@ -118,7 +118,7 @@ type queryParams map[string]string
 // net/url keeps silent about what it drops.
 func splitQuery(kind feedKind, raw string) (queryParams, error) {
 	if len(raw) > maxQueryBytes {
-		p := queryError(wrongWhole(fmt.Sprintf("the query is longer than %d bytes", maxQueryBytes)))
+		p := queryError(wrongWhole(fmt.Sprintf("the query is longer than %d bytes: give fewer or shorter parameters, mostly tags", maxQueryBytes)))
 		p.status = http.StatusRequestURITooLong
 		return nil, p
 	}

@@ -44,7 +44,8 @@ type ServerConfig struct {
 // It has no WriteTimeout: that would cut held polls and streams, which are
 // bounded by their own hold. It has no ReadTimeout either: its deadline stays
 // on the connection while a handler runs, and passing it cancels the request. No
-// route of the gateway reads a body.
+// route of the gateway reads a body: a request that brings one is answered
+// without it, and is the last of its connection.
 func NewHTTPServer(cfg ServerConfig) *http.Server {
 	if cfg.ReadHeaderTimeout <= 0 {
 		cfg.ReadHeaderTimeout = 5 * time.Second
@@ -61,7 +62,7 @@ func NewHTTPServer(cfg ServerConfig) *http.Server {
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
 		Addr:              cfg.Addr,
-		Handler:           cfg.Handler,
+		Handler:           lastIfItHasABody(cfg.Handler, cfg.ReadHeaderTimeout),
 		Protocols:         &protocols,
 		ReadHeaderTimeout: cfg.ReadHeaderTimeout,
 		IdleTimeout:       cfg.IdleTimeout,
@@ -73,6 +74,24 @@ func NewHTTPServer(cfg ServerConfig) *http.Server {
 		},
 		ErrorLog: stdlog.New(serverLog{cfg.Log}, "", 0),
 	}
+}
+
+// lastIfItHasABody ends an HTTP/1 connection after a request with a body. Left
+// alone, net/http reads a body that no handler wanted before it sends the answer,
+// and waits for it without end: a client that announces five bytes and never sends
+// them would keep its connection for ever, and a live request its slot. And what
+// stands behind a body is a request only if everybody on the way agreed on where
+// the body ends. The answer goes out at once; within is how long the body has to
+// come, so that the connection can end in order. An HTTP/2 stream has an end of
+// its own.
+func lastIfItHasABody(next http.Handler, within time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 && r.ProtoMajor == 1 {
+			w.Header().Set("Connection", "close") // then the answer does not wait for the body
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(within))
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // serverLog makes warnings of net/http's own lines.

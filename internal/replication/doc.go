@@ -4,7 +4,8 @@
 //
 // It speaks pgoutput (protocol version 1, values as text) and wants REPLICA
 // IDENTITY FULL on every table: an update then carries the whole old row, so
-// that a consumer can tell what changed and which feeds a row left.
+// that a consumer can tell what changed and which feeds a row left. The database's
+// encoding must be UTF8: in another one a value can be written that cannot be sent.
 //
 // # Names and ownership
 //
@@ -23,9 +24,9 @@
 // from the last transaction that the Consumer has taken: the slot keeps what
 // came after it, so nothing is lost and nothing is given twice. A transaction of
 // which a part had come is aborted and comes again, whole. If the slot is gone,
-// or has lost WAL it needs, a new one is made and Consumer.Lost says that
-// transactions may be missing. If another instance has taken the name
-// meanwhile, Run ends with ErrSlotTaken.
+// has lost WAL it needs, or was read by somebody else, a new one is made and
+// Consumer.Lost says that transactions may be missing. If another instance has
+// taken the name meanwhile, Run ends with ErrSlotTaken.
 //
 // # Beside delivery
 //

@@ -81,14 +81,25 @@ func openControl(ctx context.Context, cfg Config, previous uint32) (*control, er
 	return c, nil
 }
 
+// unfitError says what somebody has to change before the tables can be followed.
+type unfitError string
+
+func (e unfitError) Error() string { return string(e) }
+
+func unfit(format string, args ...any) error { return unfitError(fmt.Sprintf(format, args...)) }
+
 // check says what is missing for following the tables.
 func (c *control) check(ctx context.Context, tables []Table) error {
-	var level string
-	if err := c.conn.QueryRow(ctx, `SELECT current_setting('wal_level')`).Scan(&level); err != nil {
-		return fmt.Errorf("read wal_level: %w", err)
+	var level, encoding string
+	err := c.conn.QueryRow(ctx, `SELECT current_setting('wal_level'), current_setting('server_encoding')`).Scan(&level, &encoding)
+	if err != nil {
+		return fmt.Errorf("read wal_level and server_encoding: %w", err)
 	}
 	if level != "logical" {
-		return fmt.Errorf("wal_level is %s: set wal_level = logical in postgresql.conf and restart Postgres", level)
+		return unfit("wal_level is %s: set wal_level = logical in postgresql.conf and restart Postgres", level)
+	}
+	if encoding != "UTF8" {
+		return unfit("the database's encoding is %s: only UTF8 holds and gives every text; copy the data into a database made with ENCODING 'UTF8' TEMPLATE template0", encoding)
 	}
 	for _, t := range tables {
 		var identity string
@@ -96,11 +107,11 @@ func (c *control) check(ctx context.Context, tables []Table) error {
 			WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r'`, t.Schema, t.Name).Scan(&identity)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
-			return fmt.Errorf("table %q.%q does not exist: create it, or run `realtime-gw migrate`", t.Schema, t.Name)
+			return unfit("table %q.%q does not exist: create it, or run `realtime-gw migrate`", t.Schema, t.Name)
 		case err != nil:
 			return fmt.Errorf("look up table %q.%q: %w", t.Schema, t.Name, err)
 		case identity != "f":
-			return fmt.Errorf("table %q.%q does not log old rows: run ALTER TABLE %q.%q REPLICA IDENTITY FULL, or `realtime-gw migrate`",
+			return unfit("table %q.%q does not log old rows: run ALTER TABLE %q.%q REPLICA IDENTITY FULL, or `realtime-gw migrate`",
 				t.Schema, t.Name, t.Schema, t.Name)
 		}
 	}
@@ -129,11 +140,7 @@ func (c *control) recreate(ctx context.Context, tables []Table) (LSN, error) {
 	if err != nil {
 		return 0, fmt.Errorf("create the replication slot %q: %w", c.slot, err)
 	}
-	lsn, err := pglogrepl.ParseLSN(at)
-	if err != nil {
-		return 0, fmt.Errorf("read the position of the replication slot %q: %w", c.slot, err)
-	}
-	return LSN(lsn), nil
+	return c.position(at)
 }
 
 // drop removes the slot and the publication if they are there. Whoever still
@@ -172,6 +179,25 @@ func (c *control) endReader(ctx context.Context) error {
 		return fmt.Errorf("end the connection that reads the replication slot %q: %w", c.slot, err)
 	}
 	return nil
+}
+
+// confirmed is the position up to which the slot counts as read. Postgres gives
+// nothing before it, and does not say so to a reader who asks for more.
+func (c *control) confirmed(ctx context.Context) (LSN, error) {
+	var at string
+	err := c.conn.QueryRow(ctx, `SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = $1`, c.slot).Scan(&at)
+	if err != nil {
+		return 0, fmt.Errorf("look at the replication slot %q: %w", c.slot, err)
+	}
+	return c.position(at)
+}
+
+func (c *control) position(text string) (LSN, error) {
+	lsn, err := pglogrepl.ParseLSN(text)
+	if err != nil {
+		return 0, fmt.Errorf("read the position of the replication slot %q: %w", c.slot, err)
+	}
+	return LSN(lsn), nil
 }
 
 // close gives the lock back first: Postgres would do so only when it has noticed

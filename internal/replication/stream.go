@@ -117,12 +117,7 @@ func (s *Stream) follow(ctx context.Context, c Consumer, connected *bool) error 
 	if err != nil {
 		return err
 	}
-	defer func() {
-		// The connection is in the middle of a copy: there is no polite way out.
-		gone, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = conn.Close(gone)
-	}()
+	defer hangUp(ctx, conn)
 	interval, err := s.statusInterval(ctx, conn)
 	if err != nil {
 		return err
@@ -144,9 +139,29 @@ func (s *Stream) follow(ctx context.Context, c Consumer, connected *bool) error 
 	if err != nil {
 		return fmt.Errorf("start replication from slot %q: %w", s.cfg.Slot, err)
 	}
+	// From here on nobody else can move the slot.
+	confirmed, err := s.control.confirmed(ctx)
+	if err != nil {
+		return err
+	}
+	if uint64(confirmed) > s.processed.Load() {
+		hangUp(ctx, conn)
+		if err := s.renew(ctx, c, "somebody else has moved the replication slot on, or made another of its name"); err != nil {
+			return err
+		}
+		return errors.New("the slot was made anew")
+	}
 	*connected = true
 	c.Following(true)
 	return s.receive(ctx, conn, interval, c)
+}
+
+// hangUp closes a connection that is in the middle of a copy: there is no polite
+// way out.
+func hangUp(ctx context.Context, conn *pgconn.PgConn) {
+	gone, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = conn.Close(gone)
 }
 
 // hold makes sure that this instance has the lock, on a connection that lives.

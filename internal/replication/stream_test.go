@@ -306,21 +306,42 @@ func TestNothingIsLostOrRepeated(t *testing.T) {
 	}
 }
 
-// TestLostSlot: where the slot is gone, the consumer is told before anything
-// that came later.
+// TestLostSlot: where the slot is gone, or is not where it was left, the consumer
+// is told before anything that came later.
 func TestLostSlot(t *testing.T) {
-	b := newBench(t)
-	b.exec(`INSERT INTO a VALUES (1)`)
-	b.transactions(1)
-	if err := b.stop(); err != nil {
-		t.Fatal(err)
-	}
-	b.exec(`INSERT INTO a VALUES (2)`, `SELECT pg_drop_replication_slot('`+b.config.Slot+`')`)
-	b.run()
-	b.until(t, "the gap to be announced", func() bool { return b.lost == 1 })
-	b.exec(`INSERT INTO a VALUES (3)`)
-	if got := b.transactions(2); got[1].text() != "0 insert a >3,NULL,NULL" {
-		t.Error(got[1].text())
+	const drop = `SELECT pg_drop_replication_slot('%s')`
+	for name, done := range map[string][]string{
+		"dropped":                {drop},
+		"dropped and made anew":  {drop, `SELECT pg_create_logical_replication_slot('%s', 'pgoutput')`},
+		"moved on":               {`SELECT pg_replication_slot_advance('%s', pg_current_wal_flush_lsn())`},
+		"read by somebody else":  {`SELECT count(*) FROM pg_logical_slot_get_binary_changes('%[1]s', NULL, NULL, 'proto_version', '1', 'publication_names', '%[1]s')`},
+		"dropped with the table": {`DROP TABLE a; CREATE TABLE a (id int PRIMARY KEY, v text, n numeric); ALTER TABLE a REPLICA IDENTITY FULL`, drop},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.exec(`INSERT INTO a VALUES (1)`)
+			b.transactions(1)
+			if err := b.stop(); err != nil {
+				t.Fatal(err)
+			}
+			// Postgres may not know yet that the reader has gone.
+			b.exec(`INSERT INTO a VALUES (2)`, fmt.Sprintf(`SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots
+				WHERE slot_name = '%s' AND active_pid IS NOT NULL`, b.config.Slot))
+			for _, sql := range done {
+				if strings.Contains(sql, "%") {
+					sql = fmt.Sprintf(sql, b.config.Slot)
+				}
+				b.exec(sql)
+			}
+			b.run()
+			b.until(t, "the gap to be announced", func() bool { return b.lost > 0 })
+			b.until(t, "the stream to go on", func() bool { return b.following })
+			b.exec(`INSERT INTO a VALUES (3)`)
+			if got := b.transactions(2); got[1].text() != "0 insert a >3,NULL,NULL" {
+				t.Error(got[1].text())
+			}
+		})
 	}
 }
 
@@ -390,6 +411,8 @@ func TestOpenSaysWhatIsMissing(t *testing.T) {
 		"REPLICA IDENTITY FULL":             {DatabaseURL: url, Slot: pgtest.Slot(t), Tables: []Table{{"public", "a"}}},
 		`table "public"."b" does not exist`: {DatabaseURL: url, Slot: pgtest.Slot(t), Tables: []Table{{"public", "b"}}},
 		"lower case letters":                {DatabaseURL: url, Slot: `x"; DROP`, Tables: []Table{{"public", "a"}}},
+		"encoding is LATIN1":                {DatabaseURL: pgtest.With(t, `ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`), Slot: pgtest.Slot(t), Tables: []Table{{"public", "a"}}},
+		"encoding is SQL_ASCII":             {DatabaseURL: pgtest.With(t, `ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0`), Slot: pgtest.Slot(t), Tables: []Table{{"public", "a"}}},
 		"no tables":                         {DatabaseURL: url, Slot: "x"},
 		"cannot be read":                    {DatabaseURL: "postgres://u:SECRET@[", Slot: "x", Tables: benchTables},
 	} {

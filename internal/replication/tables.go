@@ -77,10 +77,13 @@ func (s *Stream) mend(ctx context.Context, c Consumer) error {
 		if now[i].oid == 0 || now[i].published {
 			continue
 		}
-		if err := s.control.check(ctx, []Table{t}); err != nil {
+		err := s.control.check(ctx, []Table{t})
+		if errors.As(err, new(unfitError)) {
 			return fmt.Errorf("%w: %w", errFinal, err)
 		}
-		err := s.control.publish(ctx, t)
+		if err == nil {
+			err = s.control.publish(ctx, t)
+		}
 		if hasCode(err, codeUndefinedObject) {
 			// Without a publication the slot cannot be read across the time in
 			// which there was none, not even when it is there again.

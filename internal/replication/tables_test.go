@@ -1,8 +1,12 @@
 package replication
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/realtime-gw/realtime-gw/internal/localpg/pgtest"
 )
 
 // TestWhatTheLogDoesNotTell: what is done to a table beside the log is noticed,
@@ -68,5 +72,37 @@ func TestTableIsGone(t *testing.T) {
 	b.exec(`INSERT INTO a VALUES (1)`)
 	if got := b.transactions(2); got[1].text() != "0 insert a >1" {
 		t.Error(got[1].text())
+	}
+}
+
+// TestTableComesBackUnfit: a table without old rows ends the stream, which says
+// what to do. A connection that is lost while it is looked at does not.
+func TestTableComesBackUnfit(t *testing.T) {
+	b := newBenchWith(t, Config{CheckInterval: 20 * time.Millisecond})
+	b.exec(`DROP TABLE a`)
+	b.until(t, "the gap to be announced", func() bool { return b.lost == 1 })
+	b.exec(`CREATE TABLE a (id int PRIMARY KEY)`)
+	select {
+	case <-b.ended:
+	case <-time.After(patience):
+		t.Fatal("the stream goes on")
+	}
+	err := b.stop()
+	if !errors.Is(err, errFinal) || !strings.Contains(err.Error(), `ALTER TABLE "public"."a" REPLICA IDENTITY FULL`) {
+		t.Errorf("run: %v", err)
+	}
+	b.stop = func() error { return nil }
+
+	other := b.config
+	other.Slot = pgtest.Slot(t)
+	lost, err := openControl(t.Context(), other, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lost.close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := lost.check(t.Context(), benchTables); err == nil || errors.As(err, new(unfitError)) {
+		t.Errorf("a lost connection says %v of the tables", err)
 	}
 }

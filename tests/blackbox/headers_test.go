@@ -160,23 +160,6 @@ func TestCORSOfEveryAnswer(t *testing.T) {
 	}
 }
 
-// Feeds are read with GET alone.
-func TestMethods(t *testing.T) {
-	w := newWorld(t, settings{})
-	for _, path := range w.ours.feeds() {
-		for _, method := range []string{"HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE"} {
-			got := w.do(w.request(method, with(path, "offset=-1"), w.ours.key))
-			body := `{"error":"Method not allowed"}`
-			if method == "HEAD" {
-				body = ""
-			}
-			if got.status != 405 || got.body != body || got.header.Get("Allow") != "GET, OPTIONS" || got.header.Get("Electric-Handle") != "" {
-				t.Errorf("%s %s: %d %s, Allow %q", method, path, got.status, got.body, got.header.Get("Allow"))
-			}
-		}
-	}
-}
-
 // Browsers open six connections over HTTP/1.1: over HTTP/2 without TLS many polls
 // share one.
 func TestManyPollsOverOneConnection(t *testing.T) {

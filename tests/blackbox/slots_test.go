@@ -56,6 +56,22 @@ func (w *world) poll(target, credential string) poll {
 	return p
 }
 
+// answered is what a poll gets that has to be answered by now.
+func (w *world) answered(p poll) reply {
+	w.t.Helper()
+	select {
+	case err := <-p.err:
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return <-p.got
+	case <-time.After(patience):
+		p.leave()
+		w.t.Fatalf("a poll was not answered in %v", patience)
+		return reply{}
+	}
+}
+
 // One live request holds one slot of its environment, over two tables or one,
 // and nothing else holds any.
 func TestSlots(t *testing.T) {

@@ -5,10 +5,16 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
+
+	"github.com/realtime-gw/realtime-gw/internal/runstore"
 )
 
 // credential is one of a tenant, or of nobody.
@@ -25,26 +31,42 @@ type anything struct {
 	paths       []string
 	handles     []string
 	offsets     []string
-	places      [][3]string // path, handle and offset that belong together
+	owners      map[string]string // of rows: their canaries
+	places      [][3]string       // path, handle and offset that belong together
 }
 
 func newAnything(w *world) *anything {
-	a := &anything{w: w, handles: []string{"", "x"}, offsets: []string{"-1", "-1", "-1", "now", "", "0_0", "1_0"}}
-	nobody := credential{text: "tr_prod_nobody"}
-	a.credentials = []credential{nobody, {}}
-	for _, n := range []tenant{w.ours, w.theirs} {
+	a := &anything{w: w, owners: map[string]string{}, handles: []string{"", "x"}, offsets: []string{"-1", "-1", "-1", "now", "", "0_0", "1_0"}}
+	var good, tokens []credential
+	bad := []credential{{text: "tr_prod_nobody"}, {}}
+	for n, other := range map[*tenant]*tenant{&w.ours: &w.theirs, &w.theirs: &w.ours} {
+		for _, table := range tables { // a pointer is a plain value, and can be foreign
+			n.create(table, runstore.NewRun{Tags: []string{"a", "b"}, BatchID: &other.batch.ID})
+		}
+		for _, table := range []string{`"TaskRun"`, "task_run_v2"} {
+			ids, err := w.pool.Query(w.t.Context(), `SELECT "id" FROM `+table+` WHERE "runtimeEnvironmentId" = $1`, n.env)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			all, err := pgx.CollectRows(ids, pgx.RowTo[string])
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			for _, id := range all {
+				a.owners[id] = n.canary
+			}
+		}
+		good = append(good, credential{n.key, n.canary})
 		for _, scopes := range [][]string{{"admin"}, {"read:runs"}, {"read:tags:a"}, {"read:batch:" + n.batch.FriendlyID}, {"read:runs:" + n.v2.FriendlyID}, {"write:all"}} {
-			a.credentials = append(a.credentials, credential{n.token(scopes...), n.canary})
+			tokens = append(tokens, credential{n.token(scopes...), n.canary})
 		}
-		a.credentials = append(a.credentials, credential{n.token("admin") + "x", ""})
-		for range 10 {
-			a.credentials = append(a.credentials, credential{n.key, n.canary})
-		}
+		bad = append(bad, credential{n.token("admin") + "x", ""})
 		for _, path := range n.feeds() {
 			a.paths = append(a.paths, path)
 		}
 		a.paths = append(a.paths, "/realtime/v1/runs/run_"+n.v2.ID, "/realtime/v1/runs/run_"+n.batch.ID, "/realtime/v1/batches/batch_"+n.legacy.ID, "/realtime/v1/runs?tags=a,b")
 	}
+	a.credentials = slices.Concat(slices.Repeat(good, 15), tokens, bad) // half are of who may see everything of their own
 	a.paths = append(a.paths, "/realtime/v1/runs/x", "/realtime/v1/nothing", "/realtime/v1/runs/run_"+strings.Repeat("z", 27))
 	return a
 }
@@ -77,19 +99,25 @@ func (a *anything) request(t *rapid.T) (*http.Request, credential) {
 	var path string
 	var query []string
 	add := func(name, value string) { query = append(query, name+"="+url.QueryEscape(value)) }
-	if rapid.Bool().Draw(t, "goes on") {
+	switch rapid.IntRange(0, 5).Draw(t, "how it goes on") {
+	case 0, 1, 2: // where it was
 		p := rapid.SampledFrom(a.places).Draw(t, "place")
 		path = p[0]
 		add("handle", p[1])
 		add("offset", text(t, "offset", p[2]))
-	} else {
+	case 3: // with halves of two places, in a third's feed or in one of theirs
+		p, q := rapid.SampledFrom(a.places).Draw(t, "place of the handle"), rapid.SampledFrom(a.places).Draw(t, "place of the offset")
+		path = rapid.SampledFrom([]string{p[0], q[0], rapid.SampledFrom(a.paths).Draw(t, "path")}).Draw(t, "feed")
+		add("handle", p[1])
+		add("offset", q[2])
+	default: // from the beginning, or anywhere
 		path = rapid.SampledFrom(a.paths).Draw(t, "path")
 		add("offset", text(t, "offset", a.offsets...))
 	}
 	for _, name := range rapid.SliceOfN(rapid.SampledFrom([]string{
-		"handle", "live", "live", "cursor", "cursor", "log", "expired_handle", "expired_handle", "cache-buster", "shape_id", "createdAt", "skipColumns", "tags", "offset",
-		"where", "table", "columns", "params[1]", "replica", "secret", "subset__where", "live_sse", "x",
-	}), 0, 4).Draw(t, "parameters") {
+		"live", "live", "live", "cursor", "expired_handle", "cache-buster", "log", "skipColumns", "x", "where", "table", "columns", "params[1]", "replica", "secret",
+		"createdAt", "tags", "handle", "offset", "shape_id", "subset__where", "live_sse",
+	}), 0, 3).Draw(t, "parameters") {
 		switch name {
 		case "handle", "shape_id", "expired_handle":
 			add(name, text(t, name, a.handles...))
@@ -123,11 +151,18 @@ func (a *anything) request(t *rapid.T) (*http.Request, credential) {
 	return r, who
 }
 
+// Of requests there are cases times perCase.
+const (
+	perCase = 100
+	atLeast = 10_000
+)
+
 // Whatever is asked by whomever: a documented status, never a fault of the
 // server, and never a row of another environment. Both tenants have the same
-// tags; every row holds its tenant's canary.
+// tags, tables and batches; each has a run that points to the other's batch; and
+// both write while they are asked. Every row holds its tenant's canary.
 func TestNobodySeesAnothersRows(t *testing.T) {
-	w := quick(t)
+	w := newWorld(t, settings{hold: 100 * time.Millisecond, longPoll: 20 * time.Millisecond, linger: time.Millisecond})
 	a := newAnything(w)
 	for _, n := range []tenant{w.ours, w.theirs} {
 		for _, path := range n.feeds() {
@@ -141,22 +176,37 @@ func TestNobodySeesAnothersRows(t *testing.T) {
 			}
 		}
 	}
-	statuses, rows := map[int]int{}, 0
+	var requests, withRows, rows, cases int
+	statuses := map[int]int{}
 	rapid.Check(t, func(t *rapid.T) {
-		for range 20 {
-			r, who := a.request(t)
-			got, err := w.again(r)
+		asked := make([]asked, perCase)
+		for i := range asked {
+			asked[i].request, asked[i].who = a.request(t)
+		}
+		if cases++; cases%25 == 1 {
+			w.exec(`UPDATE "TaskRun" SET "number" = "number" + 1`)
+			w.exec(`UPDATE task_run_v2 SET "number" = "number" + 1`)
+		}
+		w.all(asked)
+		for _, q := range asked {
+			requests++
+			if q.err != nil {
+				t.Fatal(q.err)
+			}
+			statuses[q.got.status]++
+			seen, err := a.judge(q.got, q.who)
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("GET %s: %v", q.request.URL.RequestURI(), err)
 			}
-			statuses[got.status]++
-			if err := a.judge(got, who); err != nil {
-				t.Fatalf("GET %s: %v", r.URL.RequestURI(), err)
+			if rows += seen; seen > 0 {
+				withRows++
 			}
-			rows += strings.Count(got.body, `"operation"`)
 		}
 	})
-	t.Log(statuses, rows, "rows")
+	t.Logf("%d requests: %v; %d answers with %d rows", requests, statuses, withRows, rows)
+	if requests < atLeast || withRows < requests/20 {
+		t.Errorf("too few requests or too few with rows to say anything: run it with -rapid.checks=%d or more", atLeast/perCase)
+	}
 	for _, status := range []int{200, 400, 401, 403, 404, 409} {
 		if statuses[status] == 0 {
 			t.Errorf("no request was answered with a %d", status)
@@ -164,26 +214,52 @@ func TestNobodySeesAnothersRows(t *testing.T) {
 	}
 }
 
-// judge says what is wrong with an answer to somebody.
-func (a *anything) judge(got reply, who credential) error {
+// asked is a request and what came of it.
+type asked struct {
+	request *http.Request
+	who     credential
+	got     reply
+	err     error
+}
+
+// all asks at once: most of them wait.
+func (w *world) all(requests []asked) {
+	var workers sync.WaitGroup
+	for i := range requests {
+		workers.Go(func() { requests[i].got, requests[i].err = w.again(requests[i].request) })
+	}
+	workers.Wait()
+}
+
+// judge counts the rows of an answer to somebody, or says what is wrong with it.
+func (a *anything) judge(got reply, who credential) (rows int, err error) {
 	for _, n := range []tenant{a.w.ours, a.w.theirs} {
-		if n.canary != who.of && strings.Contains(got.body, n.canary) {
-			return fmt.Errorf("%d shows the rows of %s to somebody else: %.300s", got.status, n.env, got.body)
+		if n.canary != who.of && (strings.Contains(got.body, n.canary) || strings.Contains(got.body, n.env)) {
+			return 0, fmt.Errorf("%d shows the rows of %s to somebody else: %.300s", got.status, n.env, got.body)
 		}
 	}
 	switch got.status {
 	case 200, 400, 401, 403, 404, 409, 414:
 	default:
-		return fmt.Errorf("%d %.300s", got.status, got.body)
+		return 0, fmt.Errorf("%d %.300s", got.status, got.body)
 	}
 	if !json.Valid([]byte(got.body)) {
-		return fmt.Errorf("%d with %.300q, which is not JSON", got.status, got.body)
+		return 0, fmt.Errorf("%d with %.300q, which is not JSON", got.status, got.body)
 	}
 	if (got.status == 200 || got.status == 409) != (got.header.Get("Electric-Handle") != "") {
-		return fmt.Errorf("%d with the handle %q", got.status, got.header.Get("Electric-Handle"))
+		return 0, fmt.Errorf("%d with the handle %q", got.status, got.header.Get("Electric-Handle"))
 	}
 	if who.of == "" && got.status != 401 && got.status != 404 {
-		return fmt.Errorf("%d to nobody", got.status)
+		return 0, fmt.Errorf("%d to nobody", got.status)
 	}
-	return nil
+	for _, m := range decode(got.body) {
+		if m.Headers.Operation == "" {
+			continue
+		}
+		rows++
+		if owner := a.owners[m.id()]; owner != who.of { // an update holds no canary
+			return rows, fmt.Errorf("the row %s of %s to %s", m.id(), owner, who.of)
+		}
+	}
+	return rows, nil
 }

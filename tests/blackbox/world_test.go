@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/gateway"
 	"github.com/realtime-gw/realtime-gw/internal/limits"
 	"github.com/realtime-gw/realtime-gw/internal/localpg/pgtest"
+	"github.com/realtime-gw/realtime-gw/internal/lookup"
 	"github.com/realtime-gw/realtime-gw/internal/merge"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
@@ -45,7 +47,15 @@ type settings struct {
 	pageBytes  int
 	chunkBytes int
 	around     func(http.RoundTripper) http.RoundTripper // what stands between gateway and upstream
+
+	cursorKey     byte          // of which the cursors' key is made; default 'k'
+	headerTimeout time.Duration // of the server; default: its own
+	idleTimeout   time.Duration
 }
+
+// secret is ELECTRIC_SECRET. It must be escaped in a URL, and differently in JSON
+// and in Go's %q, so that a test can look for it in every form.
+const secret = `sesame +/&%"secret`
 
 // world is a gateway with everything behind it, and two tenants.
 type world struct {
@@ -58,13 +68,19 @@ type world struct {
 	slots   *limits.Memory
 	log     *logBuffer
 	client  *http.Client
+	ready   *atomic.Bool
 
 	ours, theirs tenant
 }
 
 func newWorld(t *testing.T, s settings) *world {
 	t.Helper()
-	w := &world{t: t, slots: &limits.Memory{}, log: &logBuffer{}}
+	if s.cursorKey == 0 {
+		s.cursorKey = 'k'
+	}
+	w := &world{t: t, slots: &limits.Memory{}, log: &logBuffer{}, ready: &atomic.Bool{}}
+	w.ready.Store(true)
+	t.Cleanup(w.checkLog) // when everything has ended
 	database := pgtest.Database(t)
 	var err error
 	if w.pool, err = pgxpool.New(t.Context(), database); err != nil {
@@ -91,13 +107,13 @@ func newWorld(t *testing.T, s settings) *world {
 	if s.around != nil {
 		transport = s.around(transport)
 	}
-	source, err := electric.New(electric.Config{Origin: "http://upstream.internal", Transport: transport, Recheck: time.Millisecond})
+	source, err := electric.New(electric.Config{Origin: "http://upstream.internal", Secret: secret, Transport: transport, Recheck: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.flights = flight.New(flight.Config{Source: steady.New(steady.Config{Source: source}), Linger: s.linger})
 	t.Cleanup(w.flights.Close)
-	codec, err := cursor.NewCodec(bytes.Repeat([]byte("k"), cursor.MinKey))
+	codec, err := cursor.NewCodec(bytes.Repeat([]byte{s.cursorKey}, cursor.MinKey))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,29 +121,51 @@ func newWorld(t *testing.T, s settings) *world {
 		Merger: merge.New(merge.Config{Upstreams: [merge.Sides]*flight.Group{w.flights, w.flights}, PageBytes: s.pageBytes, CatchUp: s.catchUp}),
 		Codec:  codec, Hold: s.hold,
 	})
-	authenticator, err := auth.NewAuthenticator(auth.Config{Directory: auth.NewPostgresDirectory(w.pool)})
+	directory, err := auth.NewCache(auth.CacheConfig{Source: auth.NewPostgresDirectory(w.pool)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	authenticator, err := auth.NewAuthenticator(auth.Config{Directory: directory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	finder, err := lookup.New(lookup.Config{Store: w.store})
 	if err != nil {
 		t.Fatal(err)
 	}
 	handler, err := gateway.New(gateway.Config{
-		Auth: authenticator, Finder: w.store, Feeds: w.feeds, Slots: w.slots, ConcurrencyLimit: s.limit, Log: zerolog.New(w.log),
+		Auth: authenticator, Finder: finder, Feeds: w.feeds, Slots: w.slots, ConcurrencyLimit: s.limit, Ready: w.ready.Load, Log: zerolog.New(w.log),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.serve(handler)
+	w.serve(gateway.ServerConfig{Handler: handler, ReadHeaderTimeout: s.headerTimeout, IdleTimeout: s.idleTimeout})
 	w.ours, w.theirs = newTenant(w, "ours"), newTenant(w, "theirs")
 	return w
 }
 
-func (w *world) serve(handler http.Handler) {
+// checkLog fails a test, whichever it is, after which a secret, a token or a row
+// stands in the log.
+func (w *world) checkLog() {
+	log := w.log.String()
+	for what, text := range map[string]string{
+		"a key": "tr_prod_", "a token": "eyJ", "a row": "CANARY", "the upstream's secret": "sesame",
+	} {
+		if i := strings.Index(log, text); i >= 0 {
+			w.t.Errorf("%s is in the log: ...%s", what, log[max(0, i-200):min(len(log), i+100)])
+		}
+	}
+}
+
+func (w *world) serve(c gateway.ServerConfig) {
 	w.t.Helper()
 	var listen net.ListenConfig
 	listener, err := listen.Listen(w.t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	server, ended := gateway.NewHTTPServer(gateway.ServerConfig{Handler: handler, Log: zerolog.New(w.log)}), make(chan error, 1)
+	c.Log = zerolog.New(w.log)
+	server, ended := gateway.NewHTTPServer(c), make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	transport := &http.Transport{MaxIdleConnsPerHost: 100}
 	w.client = &http.Client{Transport: transport}

@@ -36,6 +36,13 @@ func Empty(t testing.TB) string {
 	return create(t, running(t), "")
 }
 
+// With is the URL of a new database without tables, made with these options of
+// CREATE DATABASE. It goes as Database does.
+func With(t testing.TB, options string) string {
+	t.Helper()
+	return create(t, running(t), " "+options)
+}
+
 // Slot is a name for a replication slot that no other test has.
 func Slot(t testing.TB) string {
 	t.Helper()

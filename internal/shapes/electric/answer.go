@@ -8,10 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
@@ -26,9 +23,8 @@ const (
 var errOutOfBounds = errors.New("the offset is out of bounds for this shape")
 
 // meaning turns an answer that holds no rows into an error. A refusal can repeat
-// a value that def binds (Electric 1.7.12 does where it cannot cast one): such
-// values are cut from its text.
-func meaning(resp *http.Response, def *shapes.Definition) error {
+// a value that was bound: it is not fit for a log yet.
+func meaning(resp *http.Response) error {
 	switch resp.StatusCode {
 	case http.StatusConflict:
 		handle := resp.Header.Get("electric-handle")
@@ -41,7 +37,7 @@ func meaning(resp *http.Response, def *shapes.Definition) error {
 		if resp.StatusCode == http.StatusBadRequest && isOutOfBounds(body) {
 			return errOutOfBounds
 		}
-		return &shapes.Refused{Status: resp.StatusCode, Body: conceal(string(body), def)}
+		return &shapes.Refused{Status: resp.StatusCode, Body: string(body)}
 	case http.StatusUnauthorized:
 		return &shapes.Unavailable{Err: errors.New("status 401 from Electric: set ELECTRIC_SECRET to the secret that Electric was started with")}
 	default:
@@ -50,34 +46,6 @@ func meaning(resp *http.Response, def *shapes.Definition) error {
 			Err:        fmt.Errorf("status %d from Electric", resp.StatusCode),
 		}
 	}
-}
-
-// conceal replaces the values that def binds by the names of their parameters,
-// wherever they stand in text, as they are or inside a JSON string.
-func conceal(text string, def *shapes.Definition) string {
-	params, _ := url.ParseQuery(def.Query()) // it was encoded by Define
-	type pair struct{ value, name string }
-	var pairs []pair
-	for name, values := range params {
-		if strings.HasPrefix(name, "params[") && values[0] != "" {
-			pairs = append(pairs, pair{inJSON(values[0]), name}, pair{values[0], name})
-		}
-	}
-	// The longest first: of a value inside another nothing may be left over.
-	slices.SortFunc(pairs, func(a, b pair) int { return len(b.value) - len(a.value) })
-	var all []string
-	for _, p := range pairs {
-		all = append(all, p.value, p.name)
-	}
-	return strings.NewReplacer(all...).Replace(text)
-}
-
-func inJSON(value string) string {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(value)              // a string has no way to fail
-	return b.String()[1 : b.Len()-2] // without the quotes and the line's end
 }
 
 // isOutOfBounds looks for the one field of a 400 that is not the fault of the

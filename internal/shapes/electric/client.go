@@ -103,7 +103,7 @@ func (c *Client) Read(ctx context.Context, def *shapes.Definition, pos shapes.Po
 	next, err := nextPosition(resp, pos)
 	if err != nil {
 		_ = body.Close()
-		return nil, err
+		return nil, c.concealed(err, def)
 	}
 	return &shapes.Page{
 		Next:     next,
@@ -126,7 +126,7 @@ func (c *Client) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Po
 	defer resp.Body.Close()
 	next, err := nextPosition(resp, pos)
 	if err != nil {
-		return nil, err
+		return nil, c.concealed(err, def)
 	}
 	batch, err := readBatch(ctx, resp)
 	if err != nil {
@@ -195,13 +195,13 @@ func (c *Client) askOnce(ctx context.Context, def *shapes.Definition, pos shapes
 	target.RawQuery = query.String()
 	resp, err := c.roundTrip(ctx, target)
 	if err != nil {
-		return nil, err
+		return nil, c.concealed(err, def)
 	}
 	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusNoContent {
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	return nil, meaning(resp, def)
+	return nil, c.concealed(meaning(resp), def)
 }
 
 func (c *Client) roundTrip(ctx context.Context, target url.URL) (*http.Response, error) {

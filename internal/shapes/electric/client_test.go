@@ -154,6 +154,17 @@ func TestWhatAnswersMean(t *testing.T) {
 		"reset": {func(w http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler)
 		}, unavailable(0)},
+		"echo": {func(w http.ResponseWriter, r *http.Request) { // of what is no HTTP server
+			conn, _, _ := http.NewResponseController(w).Hijack()
+			io.WriteString(conn, "GET "+r.RequestURI+" HTTP/1.1\r\n\r\n")
+			conn.Close()
+		}, unavailable(0)},
+		"echo as an offset": {func(w http.ResponseWriter, r *http.Request) {
+			rows("123-456", r.RequestURI, "[]")(w, r)
+		}, unavailable(0)},
+		"echo as a refusal": {func(w http.ResponseWriter, r *http.Request) {
+			status(400, "no "+r.RequestURI)(w, r)
+		}, refused(400)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			news, err := upstream(t, c.answer).Wait(t.Context(), def, place)

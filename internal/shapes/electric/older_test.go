@@ -119,14 +119,14 @@ func TestBodiesOfFaultsAreNotRepeated(t *testing.T) {
 	}
 }
 
-// The values that a definition binds are cut from the text of a refusal, also
-// where one is part of another, and where JSON wrote it.
+// The secret and the values that a definition binds are cut from what an upstream
+// says, also where one is part of another, and however it was written.
 func TestRefusalsDoNotRepeatValues(t *testing.T) {
-	values := []string{"abc", "abcdef", `say "hi" \ <b>`}
-	def := shapes.Define(shapes.LegacyTable, []string{"id"}, shapes.ContainsAll("runTags", values), shapes.Equal("batchId", ""))
-	text := `{"errors":{"where":["no abcdef, no abc, no say \"hi\" \\ <b>, no say "hi" \ <b>"]}}`
-	want := `{"errors":{"where":["no params[2], no params[1], no params[3], no params[3]"]}}`
-	if got := conceal(text, def); got != want {
+	tags := []string{"abc", "abcdef", `say "hi" \ <b>`}
+	def := shapes.Define(shapes.LegacyTable, []string{"id"}, shapes.ContainsAll("runTags", tags), shapes.Equal("batchId", ""))
+	text := `{"errors":{"where":["no abcdef, no abc, no say \"hi\" \\ <b>, no say "hi" \ <b>"]}} /v1/shape?x=say+%22hi%22+%5C+%3Cb%3E&secret=s%26%22 s&" s&\"`
+	want := `{"errors":{"where":["no params[2], no params[1], no params[3], no params[3]"]}} /v1/shape?x=params[3]&secret=secret secret secret`
+	if got := conceal(text, append(values(def), bound{`s&"`, "secret"})); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

@@ -1,0 +1,70 @@
+package blackbox
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// Prevents that a client which asks for much and reads nothing costs memory for
+// all of it, or holds up the others: what it pins is bounded, and goes with its
+// connection. How long it may stay is not bounded yet; the README says so.
+func TestReadersThatNeverRead(t *testing.T) {
+	w := newWorld(t, settings{})
+	const readers, rows, rowBytes = 12, 64, 64 << 10 // 4 MiB in each table
+	for table, from := range map[string]string{`"TaskRun"`: w.ours.legacy.ID, "task_run_v2": w.ours.v2.ID} {
+		w.exec(`INSERT INTO `+table+` SELECT (jsonb_populate_record(t, jsonb_build_object('id', t."id" || i, 'friendlyId', t."friendlyId" || i,
+			'runTags', jsonb_build_array('large'), 'payload', repeat('x', $3)))).* FROM `+table+` t, generate_series(1, $2) i WHERE t."id" = $1`, from, rows, rowBytes)
+	}
+	const path = "/realtime/v1/runs?tags=large"
+	read := func(key string) int {
+		seen, query := 0, "offset=-1"
+		for {
+			got := w.get(with(path, query), key)
+			if got.status != 200 {
+				t.Fatalf("%d %.200s", got.status, got.body)
+			}
+			if seen += strings.Count(got.body, `"operation":"insert"`); got.header["Electric-Up-To-Date"] != nil {
+				return seen
+			}
+			query = got.place()
+		}
+	}
+	if n := read(w.ours.key); n != 2*rows {
+		t.Fatalf("the feed has %d rows", n)
+	}
+	memory := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapInuse + m.StackInuse)
+	}
+	before := memory()
+	stuck := make([]*wire, readers)
+	for i := range stuck {
+		stuck[i] = w.wire()
+		stuck[i].send(get(path+"&offset=-1", w.ours.key))
+		if _, err := stuck[i].conn.Read(make([]byte, 1)); err != nil { // it is being answered
+			t.Fatal(err)
+		}
+	}
+	if n := read(w.ours.token("read:tags:large")); n != 2*rows {
+		t.Errorf("a reader beside them gets %d rows", n)
+	}
+	w.client.CloseIdleConnections()
+	const each = 3 << 20 // less than half of what each of them asked for
+	if grown := memory() - before; grown > readers*each {
+		t.Errorf("%d readers that do not read pin %d KiB each", readers, grown/readers>>10)
+	} else {
+		t.Logf("%d readers that do not read pin %d KiB each", readers, grown/readers>>10)
+	}
+	for _, c := range stuck {
+		_ = c.conn.Close()
+	}
+	w.until("their handlers to end", func() bool {
+		return strings.Count(w.log.String(), `"route":"/realtime/v1/runs"`) >= readers+2
+	})
+	if strings.Contains(w.log.String(), `"level":"error"`) {
+		t.Error("clients that left are logged as faults")
+	}
+}
