@@ -123,12 +123,12 @@ func (d *driver) see(feed, what string, ok func(*view) bool) error {
 	return d.await(what+" of "+feed, func() bool { return ok(v) }, v.String)
 }
 
-// look reads a view under the lock.
-func (d *driver) look(feed string, ok func(*view) bool) error {
+// look is see that does not wait.
+func (d *driver) look(feed, what string, ok func(*view) bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if v := d.feeds[feed]; !ok(v) {
-		return fmt.Errorf("%s: %v", feed, v)
+		return fmt.Errorf("want %s of %s, have: %v", what, feed, v)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -116,7 +117,7 @@ func (c *crowd) awaitTransaction(id int64, feeds ...subscription) {
 // named makes sure that the last messages about runs named a transaction.
 func (c *crowd) named(id int64, runs []run, feeds ...subscription) {
 	c.t.Helper()
-	c.check(feeds, func(by client, v *view) bool {
+	c.check(feeds, fmt.Sprintf("rows that name the transaction %d", id), func(by client, v *view) bool {
 		return by.form != rowsByKey || !slices.ContainsFunc(runs, func(r run) bool {
 			return !slices.Equal(v.txids[key(r.table, r.id)], []int64{id})
 		})

@@ -24,7 +24,7 @@ func (c *crowd) goesOn() {
 	c.settle(c.feeds...)
 	c.step(c.change)
 	c.calm(c.feeds...)
-	c.check(c.feeds, func(_ client, v *view) bool { return v.starts == 0 })
+	c.check(c.feeds, "no start after the gateway was gone", func(_ client, v *view) bool { return v.starts == 0 })
 }
 
 // restart: the gateway is killed, rows are written, clients are refused, and it
