@@ -33,7 +33,7 @@ type serveCommand struct {
 	Limit        int    `name:"concurrency-limit" help:"Live subscriptions of one environment at a time." env:"REALTIME_CONCURRENCY_LIMIT" default:"100000"`
 }
 
-// Run serves until ctx ends.
+// Run serves until ctx ends, or the embedded server cannot follow its database.
 func (c *serveCommand) Run(ctx context.Context, p *program) error {
 	keys, err := c.check()
 	if err != nil {
@@ -64,19 +64,21 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		}
 		defer made.replica.Close()
 	}
-	source, closeSource, err := c.upstream(ctx, log)
+	source, server, closeSource, err := c.upstream(ctx, log)
 	if err != nil {
 		return err
 	}
 	defer closeSource()
 	made.source = source
+	ctx, stop := whileFollowing(ctx, server)
+	defer stop()
 	a, err := assemble(made)
 	if err != nil {
 		return err
 	}
 	defer a.flights.Close()
 	log.Info().Stringer("addr", listener.Addr()).Bool("embedded", c.Embedded).Msg("serving")
-	return a.serve(ctx, listener)
+	return errors.Join(a.serve(ctx, listener), whyEnded(server))
 }
 
 // maxAgeMs is the longest time.Duration, in milliseconds.
@@ -118,22 +120,22 @@ func parseKeys(list string) ([][]byte, error) {
 	return keys, nil
 }
 
-// upstream gives the one Source: Electric over HTTP, or the embedded server
-// through the same client without a socket.
-func (c *serveCommand) upstream(ctx context.Context, log zerolog.Logger) (shapes.Source, func(), error) {
+// upstream gives the one Source: Electric over HTTP, or the embedded server, which
+// is given too, through the same client without a socket.
+func (c *serveCommand) upstream(ctx context.Context, log zerolog.Logger) (shapes.Source, *embedded.Server, func(), error) {
 	if !c.Embedded {
 		transport := electric.NewTransport()
 		client, err := electric.New(electric.Config{Origin: c.Origin, Secret: c.Secret, Transport: transport})
 		if err != nil {
-			return nil, nil, fmt.Errorf("ELECTRIC_ORIGIN: %w", err)
+			return nil, nil, nil, fmt.Errorf("ELECTRIC_ORIGIN: %w", err)
 		}
-		return client, transport.CloseIdleConnections, nil
+		return client, nil, transport.CloseIdleConnections, nil
 	}
 	server, source, err := startEmbedded(ctx, c.DatabaseURL, c.Slot, log)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return source, func() { closeEmbedded(server, log) }, nil
+	return source, server, func() { closeEmbedded(server, log) }, nil
 }
 
 func startEmbedded(ctx context.Context, url, slot string, log zerolog.Logger) (*embedded.Server, shapes.Source, error) {

@@ -86,7 +86,12 @@ func (s *Server) routeShape(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		defer s.work.Done()
-		s.serveShape(w, r)
+		select {
+		case <-s.ended:
+			unavailable(w, r, errEnded.Error(), 5)
+		default:
+			s.serveShape(w, r)
+		}
 	case http.MethodOptions:
 		h := w.Header()
 		h.Set("access-control-max-age", "86400")
