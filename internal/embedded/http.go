@@ -118,14 +118,11 @@ func (s *Server) serveHealth(w http.ResponseWriter, r *http.Request) {
 		return
 	default:
 	}
-	switch followState(s.state.Load()) {
-	case active:
+	if followState(s.state.Load()) == active {
 		sendJSON(w, r, http.StatusOK, `{"status":"active"}`)
-	case waiting:
-		sendJSON(w, r, http.StatusAccepted, `{"status":"waiting"}`)
-	default:
-		sendJSON(w, r, http.StatusAccepted, `{"status":"starting"}`)
+		return
 	}
+	sendJSON(w, r, http.StatusAccepted, `{"status":"waiting"}`)
 }
 
 func (s *Server) serveShape(w http.ResponseWriter, r *http.Request) {
