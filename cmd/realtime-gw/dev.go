@@ -87,7 +87,7 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := whileFollowing(ctx, server)
 	defer cancel()
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -109,7 +109,7 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	state.print(p.out)
-	return a.serve(ctx, listener)
+	return errors.Join(a.serve(ctx, listener), whyEnded(server))
 }
 
 // prepare empties the directory if that is wanted. Its lock is held.

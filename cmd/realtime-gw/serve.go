@@ -33,7 +33,7 @@ type serveCommand struct {
 	Limit        int    `name:"concurrency-limit" help:"Live subscriptions of one environment at a time." env:"REALTIME_CONCURRENCY_LIMIT" default:"100000"`
 }
 
-// Run serves until ctx ends.
+// Run serves until ctx ends, or the embedded server cannot follow its database.
 func (c *serveCommand) Run(ctx context.Context, p *program) error {
 	keys, err := c.check()
 	if err != nil {
@@ -64,19 +64,21 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		}
 		defer made.replica.Close()
 	}
-	sources, closeSources, err := c.upstreams(ctx, log)
+	up, err := c.upstream(ctx, log)
 	if err != nil {
 		return err
 	}
-	defer closeSources()
-	made.sources = sources
+	defer up.close()
+	made.sources = up.sources
+	ctx, stop := whileFollowing(ctx, up.embedded)
+	defer stop()
 	a, err := assemble(made)
 	if err != nil {
 		return err
 	}
 	defer a.flights.Close()
 	log.Info().Stringer("addr", listener.Addr()).Bool("embedded", c.Embedded).Msg("serving")
-	return a.serve(ctx, listener)
+	return errors.Join(a.serve(ctx, listener), whyEnded(up.embedded))
 }
 
 // maxAgeMs is the longest time.Duration, in milliseconds.
@@ -118,30 +120,36 @@ func parseKeys(list string) ([][]byte, error) {
 	return keys, nil
 }
 
-// upstreams gives the Sources: one for each Electric, over HTTP, or the embedded
-// server through the same client without a socket.
-func (c *serveCommand) upstreams(ctx context.Context, log zerolog.Logger) ([]shapes.Source, func(), error) {
+// upstream is what a gateway asks: each Electric over HTTP, or the embedded server
+// through the same client without a socket.
+type upstream struct {
+	sources  []shapes.Source
+	embedded *embedded.Server // nil: none
+	close    func()
+}
+
+func (c *serveCommand) upstream(ctx context.Context, log zerolog.Logger) (*upstream, error) {
 	if c.Embedded {
 		server, source, err := startEmbedded(ctx, c.DatabaseURL, c.Slot, log)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		return []shapes.Source{source}, func() { closeEmbedded(server, log) }, nil
+		return &upstream{[]shapes.Source{source}, server, func() { closeEmbedded(server, log) }}, nil
 	}
 	name, origins := "ELECTRIC_ORIGIN", []string{c.Origin}
 	if c.OriginShards != "" {
 		name, origins = "ELECTRIC_ORIGIN_SHARDS", strings.Split(c.OriginShards, ",")
 	}
 	transport := electric.NewTransport()
-	var sources []shapes.Source
+	up := &upstream{close: transport.CloseIdleConnections}
 	for i, origin := range origins {
 		client, err := electric.New(electric.Config{Origin: strings.TrimSpace(origin), Secret: c.Secret, Transport: transport})
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s, number %d: %w", name, i+1, err)
+			return nil, fmt.Errorf("%s, number %d: %w", name, i+1, err)
 		}
-		sources = append(sources, client)
+		up.sources = append(up.sources, client)
 	}
-	return sources, transport.CloseIdleConnections, nil
+	return up, nil
 }
 
 func startEmbedded(ctx context.Context, url, slot string, log zerolog.Logger) (*embedded.Server, shapes.Source, error) {

@@ -190,6 +190,27 @@ func TestServeEmbedded(t *testing.T) {
 	}
 }
 
+// An instance whose embedded server cannot follow the database any more has nothing
+// to say, and ends.
+func TestEmbeddedEnds(t *testing.T) {
+	for _, command := range []string{"serve", "shapes"} {
+		database, _, pool := seeded(t)
+		p := run(t, []string{"DATABASE_URL=" + database, "REALTIME_GW_CURSOR_KEYS=" + goodKey, "REALTIME_GW_EMBEDDED=1", "REALTIME_GW_SLOT=" + pgtest.Slot(t), "REALTIME_GW_ADDR=127.0.0.1:0"}, command)
+		served(t, p)
+		for _, sql := range []string{
+			`INSERT INTO task_run_v2 (id, "friendlyId", "taskIdentifier", payload, "traceId", "spanId", "runtimeEnvironmentId", "projectId", queue, "updatedAt") VALUES ('a', 'run_a', 't', '', '', '', 'e', 'p', 'q', now())`,
+			`ALTER TABLE task_run_v2 REPLICA IDENTITY DEFAULT`, `DELETE FROM task_run_v2`,
+		} {
+			if _, err := pool.Exec(t.Context(), sql); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if code := p.wait(); code <= 0 || !strings.Contains(p.err.String(), `ALTER TABLE "public"."task_run_v2" REPLICA IDENTITY FULL`) {
+			t.Errorf("%s ends with %d, %s", command, code, p.err)
+		}
+	}
+}
+
 // migrate makes what is missing, and the second time there is nothing.
 func TestMigrateTwice(t *testing.T) {
 	database := pgtest.Empty(t)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -39,20 +40,35 @@ func (c *shapesCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer closeEmbedded(server, log)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		select {
-		case <-server.Done():
-			cancel(server.Err())
-		case <-ctx.Done():
-		}
-	}()
+	ctx, stop := whileFollowing(ctx, server)
+	defer stop()
 	log.Info().Stringer("addr", listener.Addr()).Str("slot", c.Slot).Msg("serving shapes")
 	fmt.Fprintf(p.out, "shapes: http://%s\n", listener.Addr())
 	closing := func() { closeEmbedded(server, log) } // answers held requests
-	if err := serveHTTP(ctx, listener, gateway.NewHTTPServer(gateway.ServerConfig{Handler: http.Handler(server), Log: log}), func() {}, closing); err != nil {
-		return err
+	served := serveHTTP(ctx, listener, gateway.NewHTTPServer(gateway.ServerConfig{Handler: http.Handler(server), Log: log}), func() {}, closing)
+	return errors.Join(served, whyEnded(server))
+}
+
+// whileFollowing gives a context that ends when the embedded server, if there is
+// one, cannot follow its database any more: then there is nothing left to serve.
+func whileFollowing(ctx context.Context, server *embedded.Server) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	if server != nil {
+		go func() {
+			select {
+			case <-server.Done():
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return ctx, cancel
+}
+
+// whyEnded is why the embedded server cannot follow its database, if that is so.
+func whyEnded(server *embedded.Server) error {
+	if server == nil {
+		return nil
 	}
 	return server.Err()
 }

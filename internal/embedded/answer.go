@@ -54,6 +54,9 @@ func (a *answer) serve() (again bool) {
 		switch w := a.wait(rd); w {
 		case client:
 			return false
+		case ended:
+			unavailable(a.w, a.r, errEnded.Error(), 5)
+			return false
 		case timeout, closing:
 			seen = a.server.lastSeen()
 			if rd = a.shape.read(a.req.offset); a.waits(rd) {
@@ -84,6 +87,7 @@ const (
 	news    wakeup = iota // the shape has changed
 	timeout               // the hold is over
 	closing               // the server is closing
+	ended                 // the database is no longer followed
 	client                // the client has gone
 )
 
@@ -107,6 +111,13 @@ func (a *answer) wait(rd reading) wakeup {
 		return timeout
 	case <-a.server.closing:
 		return closing
+	case <-a.server.ended:
+		select {
+		case <-a.server.closing: // which is why
+			return closing
+		default:
+			return ended
+		}
 	case <-a.r.Context().Done():
 		return client
 	}

@@ -81,6 +81,10 @@
 // new shape. A restart of the server loses all shapes, because they live in
 // memory: one 409 for every reader.
 //
+// When the database cannot be followed any more (another instance has the slot, a
+// table no longer logs old rows), there is nothing that could be told truly: every
+// request, a held one too, is a 503 from then on, and Server.Done is closed.
+//
 // # Goroutines and locks
 //
 // One goroutine reads the slot and writes all logs (follower.go), one for each new

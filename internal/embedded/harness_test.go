@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -259,3 +260,6 @@ func with(q url.Values, pairs ...string) url.Values {
 	}
 	return out
 }
+
+// text is status and body.
+func (r reply) text() string { return strconv.Itoa(r.status) + " " + r.body }

@@ -86,7 +86,12 @@ func (s *Server) routeShape(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		defer s.work.Done()
-		s.serveShape(w, r)
+		select {
+		case <-s.ended:
+			unavailable(w, r, errEnded.Error(), 5)
+		default:
+			s.serveShape(w, r)
+		}
 	case http.MethodOptions:
 		h := w.Header()
 		h.Set("access-control-max-age", "86400")
@@ -113,14 +118,11 @@ func (s *Server) serveHealth(w http.ResponseWriter, r *http.Request) {
 		return
 	default:
 	}
-	switch followState(s.state.Load()) {
-	case active:
+	if followState(s.state.Load()) == active {
 		sendJSON(w, r, http.StatusOK, `{"status":"active"}`)
-	case waiting:
-		sendJSON(w, r, http.StatusAccepted, `{"status":"waiting"}`)
-	default:
-		sendJSON(w, r, http.StatusAccepted, `{"status":"starting"}`)
+		return
 	}
+	sendJSON(w, r, http.StatusAccepted, `{"status":"waiting"}`)
 }
 
 func (s *Server) serveShape(w http.ResponseWriter, r *http.Request) {

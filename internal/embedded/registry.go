@@ -119,7 +119,10 @@ func (s *Server) register(sh *shape) (processed []uint32, err error) {
 	return s.processed.all(), nil
 }
 
-var errStopping = errors.New("the embedded shape server is stopping")
+var (
+	errStopping = errors.New("the embedded shape server is stopping")
+	errEnded    = errors.New("the database is no longer followed")
+)
 
 // newHandle makes a handle in Electric's form. The second number grows with
 // every handle, so that none is given twice. s.mu is held.

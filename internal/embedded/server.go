@@ -83,7 +83,9 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	up := &follower{server: s, up: make(chan struct{})}
 	go func() {
 		defer close(s.ended)
-		s.err = stream.Run(s.ctx, up)
+		if s.err = stream.Run(s.ctx, up); s.err != nil {
+			cfg.Logger.Error().Err(s.err).Str("slot", cfg.Slot).Msg(errEnded.Error())
+		}
 	}()
 	select {
 	case <-up.up:
@@ -117,7 +119,7 @@ func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 }
 
 // Done is closed when the server no longer follows the database and will not
-// again: after Close, or when Err says why.
+// again: after Close, or when Err says why. From then on every request is a 503.
 func (s *Server) Done() <-chan struct{} { return s.ended }
 
 // Err is why following has ended; nil before Done is closed and after Close.
