@@ -246,14 +246,14 @@ func TestBatch(t *testing.T) {
 	if whole, err := b.Fill(NewBytesScanner([]byte(body)), 1<<20); !whole || err != nil {
 		t.Fatal(whole, err)
 	}
-	want := Batch{Rows: []byte(clean(1) + "," + clean(2)), Count: 2, UpToDate: true, LSN: 5, SnapshotEnded: true, Xmin: 9}
+	want := Batch{Rows: []byte(clean(1) + "," + clean(2)), Count: 2, Last: LogOffset(2, 0), UpToDate: true, LSN: 5, SnapshotEnded: true, Xmin: 9}
 	if !reflect.DeepEqual(b, want) {
 		t.Errorf("got  %+v\nwant %+v", b, want)
 	}
 
-	more := Batch{Rows: []byte(clean(3)), Count: 1, LSN: 4}
+	more := Batch{Rows: []byte(clean(3)), Count: 1, Last: LogOffset(3, 0), LSN: 4}
 	b.Append(&more)
-	want.Rows, want.Count, want.UpToDate = []byte(clean(1)+","+clean(2)+","+clean(3)), 3, false
+	want.Rows, want.Count, want.Last, want.UpToDate = []byte(clean(1)+","+clean(2)+","+clean(3)), 3, LogOffset(3, 0), false
 	if !reflect.DeepEqual(b, want) {
 		t.Errorf("after Append got  %+v\nwant %+v", b, want)
 	}
