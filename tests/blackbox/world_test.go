@@ -171,8 +171,13 @@ func (w *world) serve(c gateway.ServerConfig) {
 		w.t.Fatal(err)
 	}
 	c.Log = zerolog.New(w.log)
+	if c.ReadHeaderTimeout == 0 {
+		// Go's client opens connections ahead of need, and takes it for an error
+		// when one is closed before its first request.
+		c.ReadHeaderTimeout = patience
+	}
 	server, ended := gateway.NewHTTPServer(c), make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
+	go func() { ended <- gateway.Serve(server, listener) }()
 	transport := &http.Transport{MaxIdleConnsPerHost: 100}
 	w.client = &http.Client{Transport: transport}
 	w.url = "http://" + listener.Addr().String()

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,7 +47,7 @@ func newStack(t testing.TB) *stack {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { // also of those that are started late: a browser that is started before them ends first
-		for _, c := range s.children {
+		for _, c := range slices.Backward(s.children) { // a gateway says so when its upstream is gone
 			c.end(t)
 		}
 		s.db.Close()
