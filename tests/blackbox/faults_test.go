@@ -12,10 +12,11 @@ import (
 	"time"
 )
 
-// spy stands between gateway and upstream. It counts the calls that are held,
-// and answers itself when told to.
+// spy stands between gateway and upstream. It counts the calls, and those that
+// are held, and answers itself when told to.
 type spy struct {
 	next       http.RoundTripper
+	asked      atomic.Int64
 	held, most atomic.Int64
 	instead    atomic.Pointer[func(*http.Request) (*http.Response, error)]
 }
@@ -26,6 +27,7 @@ func (s *spy) around(next http.RoundTripper) http.RoundTripper {
 }
 
 func (s *spy) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.asked.Add(1)
 	if answer := s.instead.Load(); answer != nil && r.URL.Path == "/v1/shape" {
 		return (*answer)(r)
 	}

@@ -14,7 +14,29 @@ import (
 // upstream for half its long poll before it is called out of bounds. The hold must
 // be long enough for a read: one that is not back by then is a 503 (see again).
 func quick(t *testing.T) *world {
-	return newWorld(t, settings{hold: 250 * time.Millisecond, longPoll: 20 * time.Millisecond, linger: time.Millisecond})
+	w, _ := watched(t, 'k')
+	return w
+}
+
+// watched is quick, with a spy before its upstream.
+func watched(t *testing.T, cursorKey byte) (*world, *spy) {
+	up := &spy{}
+	return newWorld(t, settings{
+		hold: 250 * time.Millisecond, longPoll: 20 * time.Millisecond, linger: time.Millisecond, around: up.around, cursorKey: cursorKey,
+	}), up
+}
+
+// quiet wants that the upstream is asked for nothing while something is done. A
+// handle that it does not know is a 409 as well, so the status alone does not say
+// that the gateway refused it.
+func (s *spy) quiet(w *world, what string, do func()) {
+	w.t.Helper()
+	w.until("the upstream to be left alone", func() bool { return s.held.Load() == 0 })
+	before := s.asked.Load()
+	do()
+	if n := s.asked.Load() - before; n != 0 {
+		w.t.Errorf("%s: the upstream was asked %d times", what, n)
+	}
 }
 
 // again asks, and asks on as clients do while the answer is a 503: on a busy
@@ -67,7 +89,7 @@ func each(cases []string, do func(string)) {
 // shape: whatever single bit of one is changed, or however it is cut, it is none,
 // and a 409 as every place that cannot be served.
 func TestEveryBitOfAHandle(t *testing.T) {
-	w := quick(t)
+	w, up := watched(t, 'k')
 	for feed, path := range w.ours.feeds() {
 		at := w.inLog(path, w.ours)
 		handle, offset := at.header.Get("Electric-Handle"), at.header.Get("Electric-Offset")
@@ -90,7 +112,7 @@ func TestEveryBitOfAHandle(t *testing.T) {
 			changed = append(changed, base64.RawURLEncoding.EncodeToString(b))
 		}
 		changed = append(changed, handle+"A", handle+"=", handle+handle, strings.ToUpper(handle))
-		each(changed, func(h string) {
+		refused := func(h string) {
 			q := url.Values{"handle": {h}, "offset": {offset}}.Encode()
 			got, err := w.try(w.request("GET", with(path, q), w.ours.key))
 			if err != nil {
@@ -101,7 +123,8 @@ func TestEveryBitOfAHandle(t *testing.T) {
 			if got.status != 409 || got.body != mustRefetch || next == h || next == handle {
 				t.Errorf("%s with %q: %d %.200s", feed, h, got.status, got.body)
 			}
-		})
+		}
+		up.quiet(w, feed, func() { each(changed, refused) })
 		if got := w.get(with(path, at.place()), w.ours.key); got.status != 200 || len(got.ids(t)) > 0 {
 			t.Errorf("%s: the handle itself: %d %s", feed, got.status, got.body)
 		}

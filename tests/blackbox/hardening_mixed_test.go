@@ -11,26 +11,28 @@ import (
 // for whom it was made, and nothing else, neither with the other's key nor with
 // one's own.
 func TestACursorOfAnother(t *testing.T) {
-	w := quick(t)
+	w, up := watched(t, 'k')
 	ours, theirs := w.ours.feeds(), w.theirs.feeds()
 	for feed, path := range theirs {
 		at := w.inLog(path, w.theirs)
-		for of, own := range ours {
-			for _, live := range []string{"false", "true"} {
-				got := w.get(with(own, at.place("live", live)), w.ours.key)
-				if got.status != 409 || got.body != mustRefetch {
-					t.Errorf("their cursor of %s on our %s: %d %.200s", feed, of, got.status, got.body)
+		up.quiet(w, "their cursor of "+feed, func() {
+			for of, own := range ours {
+				for _, live := range []string{"false", "true"} {
+					got := w.get(with(own, at.place("live", live)), w.ours.key)
+					if got.status != 409 || got.body != mustRefetch {
+						t.Errorf("their cursor of %s on our %s: %d %.200s", feed, of, got.status, got.body)
+					}
 				}
 			}
-		}
-		for of, other := range theirs {
-			if of == feed {
-				continue
+			for of, other := range theirs {
+				if of == feed {
+					continue
+				}
+				if got := w.get(with(other, at.place()), w.theirs.key); got.status != 409 {
+					t.Errorf("their cursor of %s on their %s: %d", feed, of, got.status)
+				}
 			}
-			if got := w.get(with(other, at.place()), w.theirs.key); got.status != 409 {
-				t.Errorf("their cursor of %s on their %s: %d", feed, of, got.status)
-			}
-		}
+		})
 	}
 }
 
@@ -89,13 +91,19 @@ func TestHalvesOfTwoCursors(t *testing.T) {
 // handle of another format's version is refused, well signed or not, stands in
 // the tests of feeds and cursor, which can sign one.
 func TestACursorOfAnotherKey(t *testing.T) {
-	w, other := quick(t), newWorld(t, settings{cursorKey: 'o'})
+	w, up := watched(t, 'k')
+	other, otherUp := watched(t, 'o')
 	for feed, path := range map[string]string{"tags": "/realtime/v1/runs?tags=a", "all runs": "/realtime/v1/runs"} {
-		for name, c := range map[string]struct{ by, of *world }{"theirs here": {w, other}, "ours there": {other, w}} {
+		for name, c := range map[string]struct {
+			by, of *world
+			up     *spy
+		}{"theirs here": {w, other, up}, "ours there": {other, w, otherUp}} {
 			at := c.of.fresh(path, c.of.ours.key)
-			if got := c.by.get(with(path, at.place()), c.by.ours.key); got.status != 409 || got.body != mustRefetch {
-				t.Errorf("%s, %s: %d %.200s", feed, name, got.status, got.body)
-			}
+			c.up.quiet(w, name, func() {
+				if got := c.by.get(with(path, at.place()), c.by.ours.key); got.status != 409 || got.body != mustRefetch {
+					t.Errorf("%s, %s: %d %.200s", feed, name, got.status, got.body)
+				}
+			})
 			if got := c.of.get(with(path, at.place()), c.of.ours.key); got.status != 200 {
 				t.Errorf("%s, %s where it is from: %d", feed, name, got.status)
 			}
