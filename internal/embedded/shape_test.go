@@ -139,4 +139,3 @@ func TestRing(t *testing.T) {
 		}
 	}
 }
-
