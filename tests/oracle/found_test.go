@@ -22,10 +22,13 @@ func TestFound(t *testing.T) {
 		"judged too early, after a snapshot":  {667, func(s *settings) { s.hold = 250 * time.Millisecond }},
 		"judged too early, starting anew":     {10465, func(*settings) {}},
 		"judged too early, behind a takeover": {20320, func(s *settings) { s.takeovers = true }},
+		// And once more: it gave a reader that was many small chunks behind no time for
+		// the outages on its way.
+		"judged too early, behind outages": {45, func(s *settings) { s.outages, s.hold, s.patience = true, 250*time.Millisecond, outagePatience }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := settingsOf(c.seed)
-			s.hold, s.patience, s.takeovers, s.truncates = defaultHold, patience, false, false
+			s.hold, s.patience, s.takeovers, s.truncates, s.outages = defaultHold, patience, false, false, false
 			c.with(&s)
 			t.Log(s)
 			if err := play(t, s, faults{}); err != nil {

@@ -33,6 +33,9 @@ type settings struct {
 const (
 	patience    = 15 * time.Second
 	defaultHold = 20 * time.Second
+	// Where the upstream fails now and then, what should come at once comes after
+	// the outages on the way: a reader that is a hundred chunks behind meets many.
+	outagePatience = 60 * time.Second
 )
 
 // random is a source of the seed for one purpose.
@@ -47,7 +50,7 @@ func oneOf[T any](r *rand.Rand, list ...T) T { return list[r.IntN(len(list))] }
 // killed, and every tenth an upstream that fails.
 func settingsOf(seed uint64) settings {
 	r := random(seed, 1)
-	return settings{
+	s := settings{
 		seed:         seed,
 		phases:       2 + r.IntN(3),
 		transactions: 4 + r.IntN(20),
@@ -66,6 +69,10 @@ func settingsOf(seed uint64) settings {
 		extraReaders: r.IntN(5),
 		patience:     patience,
 	}
+	if s.outages {
+		s.patience = outagePatience
+	}
+	return s
 }
 
 func (s settings) String() string {
