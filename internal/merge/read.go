@@ -54,8 +54,8 @@ func (m *Merger) take(side int, page *shapes.Page, err error, cancel context.Can
 		got.err = err
 		return got
 	}
-	got.next, got.schema = page.Next, page.Schema
 	whole, err := got.batch.Fill(page.Messages, m.config.PageBytes)
+	got.next, got.schema = page.Next, page.Schema
 	if err == nil && !whole {
 		got.page = &openPage{side: side, messages: page.Messages, closer: page.Close, cancel: cancel}
 		return got

@@ -42,7 +42,8 @@ type Source interface {
 // Page is an answer to Read whose body is still arriving. It belongs to one
 // goroutine.
 type Page struct {
-	// Next is where to go on once the whole body was read.
+	// Next is where to go on once the whole body was read. Like Schema it is
+	// final once Messages has given a message, or its end.
 	Next Position
 	// Schema is the electric-schema header: JSON, one entry a column.
 	Schema string

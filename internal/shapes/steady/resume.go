@@ -15,15 +15,15 @@ import (
 // between before it is given up.
 const mostStall = 2 * time.Minute
 
-// body yields the messages of an answer over as many calls as it takes. Its head
-// was given out with the first, so it ends where that one said: an answer that was
+// body yields the messages of an answer over as many calls as it takes. Once it has
+// given one out its head counts, and it ends where that said: an answer that was
 // asked for later may have more.
 type body struct {
 	ctx     context.Context
 	source  *Source
 	def     *shapes.Definition
 	pos     shapes.Position
-	next    shapes.Position // as the first answer named it
+	page    *shapes.Page // what the reader has; its Next is where the body ends
 	reading *reading
 	grown   bool // what is read goes beyond next
 	ended   bool // an up-to-date was given, behind which nothing comes
@@ -63,7 +63,7 @@ func (b *body) give(m *shapes.Message) error {
 			return io.EOF
 		case m.Kind == shapes.Change && m.Position.Kind == shapes.BeforeAll:
 			return unresumable("a snapshot that was asked for again ends elsewhere")
-		case m.Kind == shapes.Change && m.Position.Compare(b.next.Offset) > 0:
+		case m.Kind == shapes.Change && m.Position.Compare(b.page.Next.Offset) > 0:
 			return io.EOF
 		}
 	}
@@ -87,14 +87,18 @@ func (b *body) resume(broken error) error {
 			return err
 		}
 		b.reading = reading
+		if b.given == 0 { // nobody knows of the answer that broke off
+			b.page.Next, b.page.Schema = reading.page.Next, reading.page.Schema
+			return nil
+		}
 		next := reading.page.Next
 		switch {
-		case next.Handle != b.next.Handle: // -1 was asked for, and is another shape by now
+		case next.Handle != b.page.Next.Handle: // -1 was asked for, and is another shape by now
 			return &shapes.Rotated{Handle: next.Handle}
-		case next.Offset.Compare(b.next.Offset) < 0:
+		case next.Offset.Compare(b.page.Next.Offset) < 0:
 			return unresumable("an answer that was asked for again ends earlier")
 		}
-		b.grown = next != b.next
+		b.grown = next != b.page.Next
 		err = b.skip()
 		if err == nil || errors.Is(err, errDiffers) {
 			return err

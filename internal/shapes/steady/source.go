@@ -68,8 +68,9 @@ func (s *Source) Read(ctx context.Context, def *shapes.Definition, pos shapes.Po
 	if err != nil {
 		return nil, err
 	}
-	b := &body{ctx: ctx, source: s, def: def, pos: pos, next: reading.page.Next, reading: reading, moved: time.Now()}
-	return &shapes.Page{Next: b.next, Schema: reading.page.Schema, Messages: b, Close: b.close}, nil
+	b := &body{ctx: ctx, source: s, def: def, pos: pos, reading: reading, moved: time.Now()}
+	b.page = &shapes.Page{Next: reading.page.Next, Schema: reading.page.Schema, Messages: b, Close: b.close}
+	return b.page, nil
 }
 
 func (s *Source) read(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*reading, error) {
