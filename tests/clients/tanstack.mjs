@@ -21,7 +21,7 @@ obey({
   keep: ({ feed }) =>
     emit("kept", { feed, state: db.dehydrate().collections.find((chunk) => chunk.collectionId === feed) }),
   await: ({ feed, txid }) =>
-    collections[feed].utils.awaitTxId(txid, 60_000).then(
+    collections[feed].utils.awaitTxId(txid, 120_000).then(
       () => emit("transaction", { feed, txid }),
       (error) => emit("error", { feed, message: String(error) }),
     ),
