@@ -22,9 +22,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // fake is one side's upstream, answering as the test says.
 type fake struct {
 	schema string
-	reads  []answer // taken one by one
-	news   []answer // taken one by one; then waits are silent
-	open   int      // pages not closed
+	reads  []answer        // taken one by one
+	news   []answer        // taken one by one; then waits are silent
+	open   int             // pages not closed
+	unread *strings.Reader // of the last page
 }
 
 type answer struct {
@@ -50,8 +51,9 @@ func (f *fake) Read(ctx context.Context, _ *shapes.Definition, _ shapes.Position
 		return nil, a.err
 	}
 	f.open++
+	f.unread = strings.NewReader(a.body)
 	closed := false
-	return &shapes.Page{Next: a.next, Schema: f.schema, Messages: shapes.NewScanner(strings.NewReader(a.body)), Close: func() error {
+	return &shapes.Page{Next: a.next, Schema: f.schema, Messages: shapes.NewScanner(f.unread), Close: func() error {
 		if !closed {
 			f.open--
 		}
@@ -185,6 +187,76 @@ func TestALargeFeedIsStreamed(t *testing.T) {
 			t.Errorf("goes on at %+v", got.Next)
 		}
 	})
+}
+
+// What is streamed is written a piece at a time, cut between rows; a client that
+// does not take one is not sent the next.
+func TestALargeFeedComesInPieces(t *testing.T) {
+	const many = 3000
+	side := func(first int) *fake {
+		var all []string
+		for n := range many {
+			all = append(all, row(first+n))
+		}
+		return newFake(answer{body: "[" + strings.Join(all, ",") + "]", next: place0(0)})
+	}
+	req := Request{From: bothAt(shapes.Progress{Opened: true}, shapes.Progress{Opened: true})}
+	askBoth(t, side(0), side(many), req, func(t *testing.T, got *Answer, err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		var w pieces
+		if _, err := got.WriteTo(&w); err != nil {
+			t.Error(err)
+		}
+		var messages []struct {
+			Key int `json:",string"`
+		}
+		if err := json.Unmarshal([]byte(w.String()), &messages); err != nil || len(messages) != 2*many {
+			t.Fatalf("%d messages, %v", len(messages), err)
+		}
+		next := [Sides]int{0, many}
+		for _, m := range messages {
+			if at := &next[m.Key/many]; m.Key == *at {
+				*at++
+				continue
+			}
+			t.Fatalf("row %d, not %v", m.Key, next)
+		}
+		if w.largest > pieceBytes+len(row(2*many)) || w.largest < pieceBytes {
+			t.Errorf("a piece of %d bytes", w.largest)
+		}
+	})
+	gone := errors.New("the client has gone")
+	a, b := side(0), side(many)
+	askBoth(t, a, b, req, func(t *testing.T, got *Answer, err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := pieces{fails: gone, after: 200_000}
+		if _, err := got.WriteTo(&w); err != gone || w.Len() > w.after || w.failures != 1 {
+			t.Errorf("%v after %d bytes, tried %d times more", err, w.Len(), w.failures-1)
+		}
+		if a.unread.Len() == 0 || b.unread.Len() == 0 {
+			t.Errorf("read on for nobody: %d and %d bytes are unread", a.unread.Len(), b.unread.Len())
+		}
+	})
+}
+
+// pieces notes the largest write, and fails from a length on.
+type pieces struct {
+	strings.Builder
+	largest, after, failures int
+	fails                    error
+}
+
+func (p *pieces) Write(b []byte) (int, error) {
+	p.largest = max(p.largest, len(b))
+	if p.fails != nil && p.Len()+len(b) > p.after {
+		p.failures++
+		return 0, p.fails
+	}
+	return p.Builder.Write(b)
 }
 
 func TestABodyThatBreaksOffIsAnError(t *testing.T) {
@@ -327,6 +399,14 @@ func TestEndings(t *testing.T) {
 					t.Errorf("got %v, want %v", err, c.want)
 				}
 			})
+		})
+	}
+	large := answer{body: "[" + rows(pageLarger) + "]", next: inf()}
+	for range 20 { // whichever comes first, the page of the other side is closed
+		askBoth(t, newFake(large), newFake(answer{err: rotated}), Request{From: fresh}, func(t *testing.T, _ *Answer, err error) {
+			if err != rotated {
+				t.Errorf("rotated beside a large page: %v", err)
+			}
 		})
 	}
 	other := newFake(fine)

@@ -214,6 +214,37 @@ func TestScannerNoticesATruncatedBody(t *testing.T) {
 	}
 }
 
+// The end of a body is its end however often it is asked, and so is a fault; a
+// reader that gives nothing and says nothing is one.
+func TestScannerStaysAtItsEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		from io.Reader
+		want error
+	}{
+		"an end":             {strings.NewReader(`[{"headers":{"operation":"insert"}}]`), io.EOF},
+		"a fault":            {strings.NewReader(`[{"headers":{"operation":"insert"}},x]`), ErrMalformed},
+		"a body broken off":  {strings.NewReader(`[{"headers":{"operation":"insert"}},`), io.ErrUnexpectedEOF},
+		"a reader's fault":   {io.MultiReader(strings.NewReader(`[{"headers":{"operation":"insert"}},`), iotest.ErrReader(io.ErrClosedPipe)), io.ErrClosedPipe},
+		"nothing, for ever":  {io.MultiReader(strings.NewReader(`[{"headers":{"operation":"insert"}},`), idle{}), io.ErrNoProgress},
+		"no end of messages": {strings.NewReader(`[{"headers":{"operation":"insert"}}] {}`), ErrMalformed},
+	} {
+		s := NewScanner(c.from)
+		if _, err := s.Next(); err != nil {
+			t.Errorf("%s: %v instead of a message", name, err)
+		}
+		for range 3 {
+			if m, err := s.Next(); !errors.Is(err, c.want) || m.Raw != nil {
+				t.Errorf("%s: %s, %v; want %v", name, m.Raw, err, c.want)
+			}
+		}
+	}
+}
+
+// idle gives nothing, and no reason.
+type idle struct{}
+
+func (idle) Read([]byte) (int, error) { return 0, nil }
+
 func TestScannerBoundsAMessage(t *testing.T) {
 	s := NewScanner(io.MultiReader(strings.NewReader(`[{"a":"`), endless{}))
 	s.max = 1 << 20

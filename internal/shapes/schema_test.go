@@ -2,6 +2,7 @@ package shapes
 
 import (
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -35,7 +36,7 @@ func TestMergeSchemasRefuses(t *testing.T) {
 		"missing right": {`{"a":{"type":"text"},"b":{"type":"text"}}`, `{"b":{"type":"text"}}`},
 	} {
 		var mismatch *ColumnMismatch
-		if got, err := MergeSchemas(in...); !errors.As(err, &mismatch) || mismatch.Column != "a" {
+		if got, err := MergeSchemas(in...); !errors.As(err, &mismatch) || mismatch.Column != "a" || !strings.Contains(mismatch.Error(), `column "a" differs between the two run tables`) {
 			t.Errorf("%s: got %q, %v", name, got, err)
 		}
 	}
