@@ -22,6 +22,7 @@ type settings struct {
 	takeovers    bool          // gateways are killed and replaced
 	truncates    bool
 	widest       int // bytes of a payload
+	bulk         int // rows that one large transaction of a phase inserts; it changes and rekeys them too
 	extraReaders int // beyond one for each feed
 	patience     time.Duration
 }
