@@ -173,6 +173,47 @@ func (w *writer) move(ctx context.Context, l *lane) error {
 	return err
 }
 
+// flood is one transaction that inserts n runs, then changes every other one and
+// gives every third another key, with whatever wide values it has.
+func (w *writer) flood(ctx context.Context, n int) error {
+	if n == 0 {
+		return nil
+	}
+	if err := w.endAll(ctx); err != nil {
+		return err
+	}
+	l := w.lanes[0]
+	if err := w.begin(ctx, l, false); err != nil {
+		return err
+	}
+	made := make([]facts, n)
+	for i := range made {
+		made[i] = w.draw()
+		if i%5 > 0 { // in all feeds of the environment that most are of
+			made[i].env, made[i].batch, made[i].tags = w.world.envs[0].id, w.world.envs[0].batch, w.world.tags
+		}
+		if _, err := w.insert(ctx, l, made[i]); err != nil {
+			return err
+		}
+	}
+	for i, row := range made {
+		if i%2 == 0 {
+			set := changes[w.rand.IntN(len(changes))](w.rand, w.settings.widest)
+			if _, err := w.update(ctx, l, row, row, set); err != nil {
+				return err
+			}
+		}
+		if i%3 == 0 {
+			next := row
+			next.id = w.mint.Mint(row.table)
+			if _, err := w.update(ctx, l, row, next, []assign{{"id", next.id}}); err != nil {
+				return err
+			}
+		}
+	}
+	return w.end(ctx, l)
+}
+
 // nothing writes a row as it is, or a column that no feed has.
 func (w *writer) nothing(ctx context.Context, l *lane) error {
 	row, ok := w.pick(l, false)

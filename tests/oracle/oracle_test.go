@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"testing"
+	"time"
 )
 
 // TestSeed plays the seed in ORACLE_SEED, or a few at random and some that are
@@ -38,6 +39,18 @@ func TestKilledProcesses(t *testing.T) {
 	s := settingsOf(20)
 	t.Log(s)
 	if err := play(t, s, faults{binary: buildProgram(t)}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLargeTransactions plays a seed with transactions of more than a thousand
+// changes, of values that Postgres keeps out of the row, which do not fit into one
+// chunk of the shape server's log.
+func TestLargeTransactions(t *testing.T) {
+	s := settingsOf(31)
+	s.phases, s.transactions, s.bulk, s.widest, s.chunkBytes, s.patience = 2, 4, 500, 20_000, 1<<20, 2*time.Minute
+	t.Log(s)
+	if err := play(t, s, faults{}); err != nil {
 		t.Error(err)
 	}
 }

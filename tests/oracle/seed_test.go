@@ -74,6 +74,9 @@ func (p *player) play(ctx context.Context) error {
 				return fmt.Errorf("phase %d: %w", phase, err)
 			}
 		}
+		if err := w.flood(ctx, p.settings.bulk); err != nil {
+			return fmt.Errorf("phase %d: %w", phase, err)
+		}
 		if err := p.reckon(ctx); err != nil {
 			return fmt.Errorf("phase %d: %w", phase, err)
 		}

@@ -23,6 +23,7 @@ type settings struct {
 	truncates    bool
 	outages      bool // the shape server fails for a moment now and then
 	widest       int  // bytes of a payload
+	bulk         int  // rows that one large transaction of a phase inserts; it changes and rekeys them too
 	extraReaders int  // beyond one for each feed
 	patience     time.Duration
 }
