@@ -148,7 +148,7 @@ func (a asker) request(query url.Values) *http.Request {
 		query.Set("createdAt", a.within)
 	}
 	query.Set("skipColumns", strings.Join(a.skip, ","))
-	r := httptest.NewRequest("GET", path+"?"+query.Encode(), http.NoBody)
+	r := httptest.NewRequest(http.MethodGet, path+"?"+query.Encode(), http.NoBody)
 	credential := key(a.environment)
 	if a.token {
 		now := time.Now()

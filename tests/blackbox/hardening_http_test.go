@@ -2,6 +2,7 @@ package blackbox
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -133,8 +134,7 @@ func sameAnswersOverHTTP2(w *world) {
 						r.header.Del(name)
 					}
 					if r.status == 409 {
-						r.header.Del("Electric-Handle")
-						r.header.Del("Electric-Shape-Id") // its former name
+						maps.DeleteFunc(r.header, func(name string, _ []string) bool { return strings.HasPrefix(name, "Electric-") })
 					}
 				}
 				for how, other := range map[string]reply{"over HTTP/2": two, "with an upgrade": upgraded} {

@@ -3,6 +3,7 @@ package electric
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -16,12 +17,12 @@ import (
 // cannot cast one), and net/http quotes an answer that is not HTTP, which from a
 // server that is no Electric may well be the request, with the secret in it.
 func (c *Client) concealed(err error, def *shapes.Definition) error {
-	switch e := err.(type) {
-	case *shapes.Unavailable:
+	if e, ok := errors.AsType[*shapes.Unavailable](err); ok {
 		// Not value by value: a tag "e" would make every word of it unreadable.
 		text := conceal(e.Err.Error(), []bound{{def.Query(), "the query"}, {c.secret, "secret"}})
 		return &shapes.Unavailable{RetryAfter: e.RetryAfter, Err: fit{text, e.Err}}
-	case *shapes.Refused:
+	}
+	if e, ok := errors.AsType[*shapes.Refused](err); ok {
 		return &shapes.Refused{Status: e.Status, Body: conceal(e.Body, append(values(def), bound{c.secret, "secret"}))}
 	}
 	return err
