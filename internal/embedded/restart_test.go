@@ -65,15 +65,18 @@ func (p *postgres) stop() {
 // of writes, and started again costs nobody a row and nobody a refetch: the slot is
 // still there.
 func TestPostgresRestarts(t *testing.T) {
-	for mode, disposable := range map[string]bool{"fast": false, "immediate": true} {
+	for mode, test := range map[string]struct {
+		disposable bool // which says how it is stopped
+		rounds     int
+	}{"fast": {false, 1}, "immediate": {true, 2}} {
 		t.Run(mode, func(t *testing.T) {
-			p := newPostgres(t, localpg.Config{Disposable: disposable}) // which says how it is stopped
+			p := newPostgres(t, localpg.Config{Disposable: test.disposable})
 			b := newBenchAt(t, p.url(), Config{})
 			for i := range 20 {
 				b.write(addRun, fmt.Sprint("before", i), "env", []string{"x", "y"})
 			}
 			all := b.subscribe(t, manyFeeds()...)
-			for round := range 2 {
+			for round := range test.rounds {
 				writer, written := b.connect(), make(chan int)
 				started := make(chan struct{})
 				go func() { // until the connection ends
