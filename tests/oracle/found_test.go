@@ -26,6 +26,9 @@ func TestFound(t *testing.T) {
 		// meanwhile there were rows, which lay beyond the end that had been named. What
 		// was left said nothing and led nowhere, and was a 503.
 		"an empty answer that broke off": {745, func(s *settings) { s.outages, s.patience = true, outagePatience }},
+		// The second read of a request was streamed, and broke off: what is read without
+		// patience went on nowhere.
+		"a second read that broke off": {745, func(s *settings) { s.outages, s.patience, s.pageBytes, s.chunkBytes = true, outagePatience, 1, 700 }},
 		// The oracle's own fault once more: it gave a reader that was many small chunks behind no time for
 		// the outages on its way.
 		"judged too early, behind outages": {45, func(s *settings) { s.outages, s.hold, s.patience = true, 250*time.Millisecond, outagePatience }},

@@ -25,12 +25,19 @@ type body struct {
 	pos     shapes.Position
 	page    *shapes.Page // what the reader has; its Next is where the body ends
 	reading *reading
+	once    bool // if it breaks off before the first message, that is all
 	grown   bool // what is read goes beyond next
 	ended   bool // an up-to-date was given, behind which nothing comes
 	given   int  // messages
 	sum     maphash.Hash
 	moved   time.Time // when the last one was given
 	err     error     // the end, once it is known
+}
+
+func newBody(ctx context.Context, s *Source, def *shapes.Definition, pos shapes.Position, r *reading) *body {
+	b := &body{ctx: ctx, source: s, def: def, pos: pos, reading: r, moved: time.Now()}
+	b.page = &shapes.Page{Next: r.page.Next, Schema: r.page.Schema, Messages: b, Close: b.close}
+	return b
 }
 
 // Next is shapes.Messages'.
@@ -79,7 +86,7 @@ func (b *body) give(m *shapes.Message) error {
 func (b *body) resume(broken error) error {
 	for {
 		_ = b.reading.close(&shapes.Unavailable{Err: fmt.Errorf("an answer broke off: %w", broken)})
-		if time.Since(b.moved) > mostStall || b.ctx.Err() != nil {
+		if b.once && b.given == 0 || time.Since(b.moved) > mostStall || b.ctx.Err() != nil {
 			return broken
 		}
 		reading, err := b.source.read(b.ctx, b.def, b.pos)

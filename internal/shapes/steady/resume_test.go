@@ -253,6 +253,28 @@ func TestALongBodyIsNotGivenUp(t *testing.T) {
 	}
 }
 
+// What is read once is not asked for again, unless something of it was given: that
+// may be on its way to a client, whose body must not break off.
+func TestOnceGoesOnAfterTheFirstMessage(t *testing.T) {
+	for arrive, want := range map[float64]int{0.01: 0, 0.6: 4} {
+		synctest.Test(t, func(t *testing.T) {
+			r := &replies{answers: []answer{{"h", 3, arrive, true, nil}, {"h", 3, 1, true, nil}}}
+			page, err := New(Config{Source: r}).Once(t.Context(), define("a"), here)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := -1
+			for ; err == nil; n++ {
+				_, err = page.Messages.Next()
+			}
+			_ = page.Close()
+			if n != want || (err == io.EOF) != (want > 0) || r.open != 0 {
+				t.Errorf("of %v of a body: %d messages, then %v, %d pages open", arrive, n, err, r.open)
+			}
+		})
+	}
+}
+
 // An upstream that begins its answers and cuts them off is not asked more often than
 // one that gives none, however many read.
 func TestAnUpstreamThatCutsIsNotHammered(t *testing.T) {

@@ -68,9 +68,7 @@ func (s *Source) Read(ctx context.Context, def *shapes.Definition, pos shapes.Po
 	if err != nil {
 		return nil, err
 	}
-	b := &body{ctx: ctx, source: s, def: def, pos: pos, reading: reading, moved: time.Now()}
-	b.page = &shapes.Page{Next: reading.page.Next, Schema: reading.page.Schema, Messages: b, Close: b.close}
-	return b.page, nil
+	return newBody(ctx, s, def, pos, reading).page, nil
 }
 
 func (s *Source) read(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*reading, error) {
@@ -115,7 +113,9 @@ func (s *Source) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Po
 	}
 }
 
-// Once reads once, and not at all if the shape is failing.
+// Once reads once, and not at all if the shape is failing. A body of which a message
+// was given goes on where it breaks off, as Read's: the message may be on its way to
+// a client.
 func (s *Source) Once(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.Page, error) {
 	s.mu.Lock()
 	p, _ := s.gates.ask(def.Query(), time.Now())
@@ -127,9 +127,9 @@ func (s *Source) Once(ctx context.Context, def *shapes.Definition, pos shapes.Po
 	if err != nil {
 		return nil, err
 	}
-	page := *reading.page
-	page.Close = func() error { return reading.close(nil) }
-	return &page, nil
+	b := newBody(ctx, s, def, pos, reading)
+	b.once = true
+	return b.page, nil
 }
 
 // Down is what the shape's last call failed with; while the circuit is open, also
