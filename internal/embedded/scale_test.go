@@ -160,6 +160,9 @@ func BenchmarkTenThousandShapes(b *testing.B) {
 		close(work)
 		wg.Wait()
 		b.ReportMetric(float64(count)/time.Since(start).Seconds(), "shapes/s")
+		if n := len(bench.server.all()); n != count {
+			b.Errorf("%d shapes are there", n)
+		}
 		b.ReportMetric(float64(heapBytes()-heap)/count, "B/shape")
 		b.ReportMetric(float64(openFiles(b)-files), "more-files")
 		var took []time.Duration
