@@ -81,7 +81,7 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	defer a.flights.Close()
+	defer a.close()
 
 	state, err := c.describe(listener.Addr().String(), url, demo)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/realtime-gw/realtime-gw/internal/auth"
+	"github.com/realtime-gw/realtime-gw/internal/census"
 	"github.com/realtime-gw/realtime-gw/internal/cursor"
 	"github.com/realtime-gw/realtime-gw/internal/feeds"
 	"github.com/realtime-gw/realtime-gw/internal/gateway"
@@ -44,6 +45,7 @@ type assembly struct {
 	store   *runstore.Store
 	feeds   *feeds.Service
 	flights *flight.Group
+	census  *census.Census
 	ready   atomic.Bool
 	log     zerolog.Logger
 }
@@ -82,17 +84,31 @@ func assemble(p parts) (*assembly, error) {
 	if err != nil {
 		return nil, err
 	}
+	if a.census, err = census.New(census.Config{Store: store, Log: p.log}); err != nil {
+		return nil, err
+	}
 	a.flights = flight.New(flight.Config{Source: upstream})
 	a.feeds = feeds.New(feeds.Config{
 		Merger: merge.New(merge.Config{Upstreams: [merge.Sides]*flight.Group{a.flights, a.flights}}),
 		Codec:  codec,
+		Census: a.census,
 		MaxAge: p.maxAge,
 	})
 	a.handler, err = gateway.New(gateway.Config{
 		Auth: authenticator, Finder: finder, Feeds: a.feeds,
 		Slots: p.slots, ConcurrencyLimit: p.limit, Ready: a.ready.Load, Log: p.log,
 	})
-	return a, err
+	if err != nil {
+		a.close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// close ends what runs beside the requests.
+func (a *assembly) close() {
+	a.flights.Close()
+	a.census.Close()
 }
 
 // drainTime is how long requests have to end after the program was told to.

@@ -76,7 +76,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	defer a.flights.Close()
+	defer a.close()
 	log.Info().Stringer("addr", listener.Addr()).Bool("embedded", c.Embedded).Msg("serving")
 	return errors.Join(a.serve(ctx, listener), whyEnded(up.embedded))
 }

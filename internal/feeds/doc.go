@@ -14,4 +14,8 @@
 // 24th of the window, at least a minute. A feed may so reach back a little
 // further than was asked. The floor is fixed when a client starts and carried in
 // its handle; it is never computed again for the same handle.
+//
+// A feed of two tables opens those in which its environment has runs, and the
+// other once it has some: a held reader gets its rows as inserts, and keeps its
+// place.
 package feeds

@@ -15,6 +15,7 @@ import (
 // Feed is something to subscribe to, for one environment. It is immutable and
 // may be used for any number of requests at the same time.
 type Feed struct {
+	environment string
 	fingerprint cursor.Fingerprint
 	conditions  []shapes.Condition
 	columns     []string
@@ -45,8 +46,9 @@ func (e *TooLong) Error() string {
 // The id is the row's own, not the friendly one.
 func (s *Service) Run(environmentID, id string, skip []string) *Feed {
 	f := &Feed{
-		conditions: []shapes.Condition{shapes.Equal("runtimeEnvironmentId", environmentID), shapes.Equal("id", id)},
-		columns:    without(skip),
+		environment: environmentID,
+		conditions:  []shapes.Condition{shapes.Equal("runtimeEnvironmentId", environmentID), shapes.Equal("id", id)},
+		columns:     without(skip),
 	}
 	f.tables[sideOf(runid.Home(id))] = true
 	f.identify("run")
@@ -56,9 +58,10 @@ func (s *Service) Run(environmentID, id string, skip []string) *Feed {
 // Batch is the feed of the runs of one batch. The id is the row's own.
 func (s *Service) Batch(environmentID, id string, skip []string) *Feed {
 	f := &Feed{
-		conditions: []shapes.Condition{shapes.Equal("runtimeEnvironmentId", environmentID), shapes.Equal("batchId", id)},
-		columns:    without(skip),
-		tables:     [merge.Sides]bool{true, true},
+		environment: environmentID,
+		conditions:  []shapes.Condition{shapes.Equal("runtimeEnvironmentId", environmentID), shapes.Equal("batchId", id)},
+		columns:     without(skip),
+		tables:      [merge.Sides]bool{true, true},
 	}
 	f.identify("batch")
 	return f
@@ -69,9 +72,10 @@ func (s *Service) Batch(environmentID, id string, skip []string) *Feed {
 // configured maximum is the most there is. The error is *TooLong.
 func (s *Service) Tags(environmentID string, tags []string, within *time.Duration, skip []string) (*Feed, error) {
 	f := &Feed{
-		conditions: []shapes.Condition{shapes.Equal("runtimeEnvironmentId", environmentID)},
-		columns:    without(skip),
-		tables:     [merge.Sides]bool{true, true},
+		environment: environmentID,
+		conditions:  []shapes.Condition{shapes.Equal("runtimeEnvironmentId", environmentID)},
+		columns:     without(skip),
+		tables:      [merge.Sides]bool{true, true},
 	}
 	if len(tags) > 0 {
 		f.conditions = append(f.conditions, shapes.ContainsAll("runTags", tags))

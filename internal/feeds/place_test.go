@@ -175,7 +175,7 @@ func TestForeignCursorsRefetch(t *testing.T) {
 		places[fmt.Sprintf("cut at %d", n)] = Place{Handle: at.Handle[:n], Offset: at.Offset}
 	}
 	for _, offset := range []string{
-		"", "-1_0", "now", "0", "_", "_0", "0_0", "00_0", "1", "1_0", "1_1", "-2", "+1_0", "١_0", "0_inf", "1e3_0", at.Offset + "0", at.Offset + " ", " " + at.Offset,
+		"", "-1_0", "now", "0", "_", "_0", "0_0", "00_0", "1", "1_1", "-2", "+1_0", "١_0", "0_inf", "1e3_0", at.Offset + "0", at.Offset + " ", " " + at.Offset,
 		"0" + at.Offset, strings.TrimSuffix(at.Offset, "_0"), strings.TrimSuffix(at.Offset, "_0") + "_1", strings.Repeat("9", 61) + "_0", strings.Repeat("9", 4000) + "_0", "\x00",
 	} {
 		places[fmt.Sprintf("offset %q", offset)] = Place{Handle: at.Handle, Offset: offset}

@@ -17,6 +17,9 @@ type Config struct {
 	Merger *merge.Merger
 	// Codec writes and reads cursors. Required.
 	Codec *cursor.Codec
+	// Census says in which tables an environment has runs, so that a feed of one
+	// with runs in one table only costs one shape. nil: every feed has both.
+	Census Census
 	// MaxAge is the most that a tag feed reaches back. Default 24 h.
 	MaxAge time.Duration
 	// Hold is how long a live request waits for news, give or take 15 %, so
@@ -25,6 +28,15 @@ type Config struct {
 	Hold time.Duration
 	// Now tells the time. Default: time.Now.
 	Now func() time.Time
+}
+
+// Census says in which tables an environment has runs, as *census.Census does.
+type Census interface {
+	// Has says it as of the call or later.
+	Has(ctx context.Context, environmentID string) ([merge.Sides]bool, error)
+	// Watch gives channels that are closed once the environment has runs there,
+	// until release is called.
+	Watch(environmentID string) (gains [merge.Sides]<-chan struct{}, release func())
 }
 
 // Service answers the readers of feeds. It is safe for concurrent use.
@@ -121,9 +133,24 @@ func (s *Service) Next(ctx context.Context, f *Feed, p Place, live bool) (*Batch
 	if err != nil {
 		return nil, s.mustRefetch(f, err)
 	}
+	missing := f.missing(&at)
+	if missing && !live {
+		if err := s.open(ctx, f, &at); err != nil {
+			return nil, err
+		}
+	}
 	req := merge.Request{Definitions: f.definitions(at.Floor), From: at.Sides, Xmin: at.Xmin, Cut: s.drained.Done()}
 	if live {
 		req.Hold = s.hold(p.Until)
+		if missing && s.config.Census != nil {
+			gains, release := s.config.Census.Watch(f.environment)
+			defer release()
+			for i := range gains {
+				if f.tables[i] && !at.Sides[i].Opened {
+					req.Gains[i] = gains[i]
+				}
+			}
+		}
 	}
 	answer, err := s.config.Merger.Next(ctx, req)
 	if err != nil {
@@ -163,9 +190,6 @@ func (s *Service) at(f *Feed, p Place) (cursor.Cursor, error) {
 		if f.window > 0 {
 			at.Floor = floorOf(s.config.Now(), f.window)
 		}
-		for i, opened := range f.tables {
-			at.Sides[i].Opened = opened
-		}
 		return at, nil
 	}
 	at, err := s.config.Codec.Decode(f.fingerprint, p.Handle, p.Offset)
@@ -177,12 +201,49 @@ func (s *Service) at(f *Feed, p Place) (cursor.Cursor, error) {
 	if (f.window > 0) == at.Floor.IsZero() {
 		return at, cursor.ErrInvalid
 	}
-	for i, opened := range f.tables {
-		if at.Sides[i].Opened != opened {
+	some := false
+	for i := range f.tables {
+		if at.Sides[i].Opened && !f.tables[i] {
 			return at, cursor.ErrInvalid
 		}
+		some = some || at.Sides[i].Opened
+	}
+	if !some {
+		return at, cursor.ErrInvalid
 	}
 	return at, nil
+}
+
+// missing says that a table of the feed is not opened there.
+func (f *Feed) missing(at *cursor.Cursor) bool {
+	for i := range f.tables {
+		if f.tables[i] && !at.Sides[i].Opened {
+			return true
+		}
+	}
+	return false
+}
+
+// open opens the tables of the feed where its environment has runs. One is opened
+// at least; all, where that cannot be found out. The error is the context's.
+func (s *Service) open(ctx context.Context, f *Feed, at *cursor.Cursor) error {
+	has := f.tables
+	if s.config.Census != nil && f.tables == [merge.Sides]bool{true, true} {
+		if found, err := s.config.Census.Has(ctx, f.environment); err == nil {
+			has = found
+		} else if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	some := false
+	for i := range has {
+		at.Sides[i].Opened = at.Sides[i].Opened || has[i]
+		some = some || at.Sides[i].Opened
+	}
+	if !some {
+		at.Sides[0].Opened = true
+	}
+	return nil
 }
 
 // encode writes the next place. An answer with a handle that the client was

@@ -18,7 +18,8 @@
 //   - After the snapshots of all sides, one snapshot-end: xmin and xmax are the
 //     least xmin of the sides' own, so that a transaction counts as visible only
 //     if every side saw it. An end that came in a streamed body is not carried to
-//     the next request; then none is sent.
+//     the next request; then none is sent. None is sent for a side that joins
+//     later: the client was told of an end before.
 //
 // A body of up to PageBytes a side is held, and the answer is whole: that is how
 // a small feed needs one round trip, with at most two reads of each side. When a
@@ -45,15 +46,19 @@
 // and so has answered; otherwise the request is Unavailable. "answer or fail"
 // answers, without rows, if the client is up to date or has moved.
 //
-//	            Begin  Whole    Large    News     Rotated  Failed           Settled  Expired
-//	Idle        ask    -        -        -        -        -                -        -
-//	Gathering   -      proceed  proceed  -        Refetch  proceed or fail  -        Unavailable
-//	Holding     -      proceed  proceed  proceed  Refetch  proceed or fail  -        answer or fail
-//	Completing  -      proceed  proceed  proceed  Refetch  proceed          -        answer
-//	Settling    -      -        -        proceed  Refetch  proceed          answer   answer
+//	            Begin  Whole    Large    News     Rotated  Failed           Gained  Settled  Expired
+//	Idle        ask    -        -        -        -        -                -       -        -
+//	Gathering   -      proceed  proceed  -        Refetch  proceed or fail  -       -        Unavailable
+//	Holding     -      proceed  proceed  proceed  Refetch  proceed or fail  join    -        answer or fail
+//	Completing  -      proceed  proceed  proceed  Refetch  proceed          -       -        answer
+//	Settling    -      -        -        proceed  Refetch  proceed          -       answer   answer
 //	Answered, Refetch, Unavailable: the end
 //
 // "ask" reads every opened side; live, it waits for those that are up to date.
+// "join" opens a side that was not, and reads it: a feed whose environment has rows
+// in one table only costs one shape, until it has some in the other. If the request
+// ends before the side has answered, it was not opened. In other phases than
+// Holding the client is about to come again, and the side is opened then.
 // A side whose upstream fails is asked again below, where all readers of a shape
 // are one; here it is a side that says nothing. When the hold ends, a side that is
 // failing at that moment Failed before it Expired: it may have missed something.

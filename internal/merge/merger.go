@@ -48,6 +48,10 @@ type Request struct {
 	Definitions [Sides]*shapes.Definition
 	// From is the place. A side without a definition must not be opened.
 	From [Sides]shapes.Progress
+	// Gains are closed when a side that is not opened has rows: if the request is
+	// held, it is opened then. A nil one never is. They are for sides that have a
+	// definition.
+	Gains [Sides]<-chan struct{}
 	// Xmin is the least xmin of the snapshots ended so far, as the last
 	// Answer gave it.
 	Xmin uint64
@@ -91,6 +95,10 @@ func (m *Merger) Next(ctx context.Context, req Request) (*Answer, error) {
 			r.land(0)
 		case <-landed[1]:
 			r.land(1)
+		case <-r.req.Gains[0]:
+			r.gain(0)
+		case <-r.req.Gains[1]:
+			r.gain(1)
 		case <-timer.C:
 			r.expire()
 		case <-cut:
@@ -166,6 +174,11 @@ func (r *run) land(side int) {
 	}
 	r.answer.add(side, &news.Batch)
 	r.apply(Event{Kind: News, Side: side, Next: news.Next, UpToDate: news.UpToDate, Rows: news.Count > 0})
+}
+
+func (r *run) gain(side int) {
+	r.req.Gains[side] = nil
+	r.apply(Event{Kind: Gained, Side: side})
 }
 
 // expire ends the request. A side whose shape is failing at this moment has failed

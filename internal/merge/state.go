@@ -43,6 +43,8 @@ type Side struct {
 	Moved bool
 	// Followed is set once the side was read a second time.
 	Followed bool
+	// Joined is set if the side was opened while the request was held.
+	Joined bool
 }
 
 // State is everything that decides how a request goes on.
@@ -108,6 +110,7 @@ const (
 	News                     // a wait was answered with rows
 	Rotated                  // a side's shape is gone
 	Failed                   // a side cannot answer for a while
+	Gained                   // a side that is not opened has rows by now
 	Settled                  // nothing else is ready now
 	Expired                  // the request has been held long enough
 )

@@ -20,6 +20,8 @@ func Step(s State, e Event) (State, []Effect) {
 	switch e.Kind {
 	case Whole, Large, News, Rotated, Failed:
 		return heard(s, e)
+	case Gained:
+		return gained(s, e.Side)
 	case Settled:
 		if s.Phase == Settling {
 			return finish(s), nil
@@ -60,6 +62,28 @@ func ask(side *Side, i int, kind EffectKind) Effect {
 		side.Activity = Waiting
 	}
 	return Effect{kind, i}
+}
+
+// gained opens a side while the client is held: its rows come as inserts. In any
+// other phase the client is about to come again, and the side is opened then.
+func gained(s State, i int) (State, []Effect) {
+	side := &s.Sides[i]
+	if s.Phase != Holding || side.Opened {
+		return s, nil
+	}
+	side.Opened, side.Joined = true, true
+	return s, []Effect{ask(side, i, Read)}
+}
+
+// part closes a side again that joined and was not heard: the client knows nothing
+// of it, and the next request opens it anew.
+func part(s State) State {
+	for i := range s.Sides {
+		if side := &s.Sides[i]; side.Joined && !side.Heard {
+			side.Opened = false
+		}
+	}
+	return s
 }
 
 // heard takes in what became of a side's read or wait.
@@ -130,6 +154,7 @@ func proceed(s State, e Event) (State, []Effect) {
 // expire ends a request that was held long enough: with what is in hand, or
 // with the word that nothing happened, if that is known of every side.
 func expire(s State) State {
+	s = part(s)
 	if s.Live && (s.inHand() || s.UpToDate() || s.moved()) {
 		return finish(s)
 	}
@@ -140,6 +165,7 @@ func expire(s State) State {
 // finish answers, but for an answer that is neither up to date nor moves the
 // client: it would ask the same again at once, and for ever.
 func finish(s State) State {
+	s = part(s)
 	s.Phase = Answered
 	if !s.UpToDate() && !s.moved() {
 		s.Phase = Unavailable

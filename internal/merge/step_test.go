@@ -65,6 +65,7 @@ var (
 	rotated1   = Event{Kind: Rotated, Side: 1}
 	failed0    = Event{Kind: Failed, Side: 0}
 	failed1    = Event{Kind: Failed, Side: 1}
+	gained1    = Event{Kind: Gained, Side: 1}
 	settled    = Event{Kind: Settled}
 	expired    = Event{Kind: Expired}
 )
@@ -105,6 +106,7 @@ func TestTable(t *testing.T) {
 		{"Gathering/Failed, other whole", catchUp, []Event{whole0, failed1}, "Unavailable"},
 		{"Gathering/Failed, heard", catchUp, []Event{whole0, part1, failed1}, "Answered"},
 		{"Gathering/Settled", catchUp, []Event{settled}, "Gathering"},
+		{"Gathering/Gained", State{Sides: [Sides]Side{{Progress: opened(1, true)}}}, []Event{gained1}, "Gathering"},
 		{"Gathering/Expired", catchUp, []Event{whole0, expired}, "Unavailable"},
 
 		// Holding
@@ -130,7 +132,22 @@ func TestTable(t *testing.T) {
 		{"Holding/Expired, a side behind", behind, []Event{expired}, "Unavailable"},
 		{"Holding/Expired, moved", behind, []Event{moved1, expired}, "Answered"},
 
+		{"Holding/Gained", oneSided, []Event{gained1}, "Holding read1"},
+		{"Holding/Gained, opened already", live, []Event{gained1}, "Holding"},
+		{"Holding/Gained, then rows", oneSided, []Event{gained1, whole1}, "Settling settle0"},
+		{"Holding/Gained, then nothing", oneSided, []Event{gained1, empty1}, "Holding wait1"},
+		{"Holding/Gained, then large", oneSided, []Event{gained1, large1}, "Settling settle0"},
+		{"Holding/Gained, large and answered", oneSided, []Event{gained1, large1, settled}, "Answered"},
+		{"Holding/Gained, read on", oneSided, []Event{gained1, moved1}, "Holding read1"},
+		{"Holding/Gained, rotated", oneSided, []Event{gained1, rotated1}, "Refetch"},
+		{"Holding/Gained, failed", oneSided, []Event{gained1, failed1}, "Unavailable"},
+		{"Holding/Gained, expired", oneSided, []Event{gained1, expired}, "Answered up-to-date"},
+		{"Holding/Gained, news of the other", oneSided, []Event{gained1, news0}, "Completing"},
+
 		// Completing
+		{"Completing/Gained", oneBehind, []Event{{Kind: Whole, Side: 0, Next: place(2), Rows: true}, gained1}, "Completing"},
+		{"Completing/Expired, joining", oneSided, []Event{gained1, news0, expired}, "Answered up-to-date"},
+		{"Completing/Failed, joining", oneSided, []Event{gained1, news0, failed1}, "Answered up-to-date"},
 		{"Completing/Whole", behind, []Event{news0, whole1}, "Answered up-to-date"},
 		{"Completing/Whole, nothing", behind, []Event{news0, empty1}, "Answered up-to-date"},
 		{"Completing/Whole, read on", behind, []Event{news0, part1}, "Completing read1"},
@@ -152,6 +169,7 @@ func TestTable(t *testing.T) {
 		{"Settling/Failed, nothing in hand", behind, []Event{empty1, failed0}, "Answered up-to-date"},
 		{"Settling/Settled", live, []Event{news0, settled}, "Answered up-to-date"},
 		{"Settling/Settled, unfinished", live, []Event{unfinished, settled}, "Answered"},
+		{"Settling/Gained", live, []Event{news0, gained1}, "Settling"},
 		{"Settling/Expired", live, []Event{news0, expired}, "Answered up-to-date"},
 	} {
 		if _, got := path(c.from, c.events...); got != c.want {
@@ -200,6 +218,7 @@ func TestLaws(t *testing.T) {
 			last[i] = start.Sides[i].UpToDate
 		}
 		settling, anyRows, rotated := false, false, false
+		gains := [Sides]bool{}
 		tx := uint64(1)
 		do := func(e Event) {
 			var effects []Effect
@@ -243,6 +262,10 @@ func TestLaws(t *testing.T) {
 				}
 				do(Event{Kind: Settled})
 				continue
+			}
+			if i := rapid.IntRange(0, 9).Draw(t, "gains"); i < Sides && !start.Sides[i].Opened && !gains[i] {
+				gains[i] = true
+				do(Event{Kind: Gained, Side: i})
 			}
 			var sides []int
 			for i, a := range out {
@@ -307,8 +330,11 @@ func TestLaws(t *testing.T) {
 			}
 		}
 		for i := range s.Sides {
-			if s.Sides[i].Opened != start.Sides[i].Opened {
-				t.Fatal("a side was opened or closed")
+			if s.Sides[i].Opened != start.Sides[i].Opened && (start.Sides[i].Opened || !gains[i]) {
+				t.Fatal("a side was closed, or opened without rows")
+			}
+			if s.Phase == Answered && s.Sides[i].Opened && !start.Sides[i].Opened && s.Sides[i].Offset.Kind == shapes.BeforeAll {
+				t.Fatal("a side is opened and was never heard")
 			}
 		}
 	})

@@ -2,6 +2,7 @@ package runstore_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -205,5 +206,31 @@ func TestBatch(t *testing.T) {
 	var unique *runstore.UniqueError
 	if !errors.As(err, &unique) || unique.Unique != runstore.UniqueIdempotencyKey {
 		t.Errorf("the same key again: %v", err)
+	}
+}
+
+// Each table is looked into by itself, for the environments that were asked for.
+func TestEnvironmentsWithRuns(t *testing.T) {
+	for _, table := range runid.Tables() {
+		f := newFixture(t)
+		f.create(t, f.newRun(table))
+		f.create(t, f.newRun(table))
+		f.asked.take()
+		for _, asked := range [][2][]string{{{env}, {env}}, {{env, other, ""}, {other, env}}, {nil, {env}}, {{env}, nil}, {nil, nil}} {
+			var want [2][]string
+			if slices.Contains(asked[table], env) {
+				want[table] = []string{env}
+			}
+			got, err := f.store.EnvironmentsWithRuns(t.Context(), asked)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%v: %s", asked, diff)
+			}
+			if sql := f.asked.take(); len(sql) != 1 {
+				t.Errorf("it asked %q", sql)
+			}
+		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/realtime-gw/realtime-gw/internal/auth"
+	"github.com/realtime-gw/realtime-gw/internal/census"
 	"github.com/realtime-gw/realtime-gw/internal/cursor"
 	"github.com/realtime-gw/realtime-gw/internal/embedded"
 	"github.com/realtime-gw/realtime-gw/internal/feeds"
@@ -123,7 +124,13 @@ func newWorld(t *testing.T, s settings) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	people, err := census.New(census.Config{Store: w.store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(people.Close)
 	w.feeds = feeds.New(feeds.Config{
+		Census: people,
 		Merger: merge.New(merge.Config{Upstreams: [merge.Sides]*flight.Group{w.flights, w.flights}, PageBytes: s.pageBytes, CatchUp: s.catchUp}),
 		Codec:  codec, Hold: s.hold,
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/realtime-gw/realtime-gw/internal/auth"
+	"github.com/realtime-gw/realtime-gw/internal/census"
 	"github.com/realtime-gw/realtime-gw/internal/cursor"
 	"github.com/realtime-gw/realtime-gw/internal/embedded"
 	"github.com/realtime-gw/realtime-gw/internal/feeds"
@@ -167,7 +168,9 @@ func startGateway(t *testing.T, s settings, pool *pgxpool.Pool, source *electric
 	}
 	flights := flight.New(flying)
 	merger := merge.New(merge.Config{Upstreams: [merge.Sides]*flight.Group{flights, flights}, PageBytes: s.pageBytes})
-	service := feeds.New(feeds.Config{Merger: merger, Codec: codec, Hold: s.hold})
+	people, err := census.New(census.Config{Store: store})
+	must(err)
+	service := feeds.New(feeds.Config{Merger: merger, Codec: codec, Census: people, Hold: s.hold})
 	handler, err := gateway.New(gateway.Config{Auth: who, Finder: store, Feeds: service})
 	must(err)
 	if wrap != nil {
@@ -185,6 +188,7 @@ func startGateway(t *testing.T, s settings, pool *pgxpool.Pool, source *electric
 		_ = server.Close()
 		<-ended
 		flights.Close()
+		people.Close()
 	}
 	return &instance{
 		url: "http://" + listener.Addr().String(),
