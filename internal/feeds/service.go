@@ -3,7 +3,6 @@ package feeds
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/cursor"
@@ -28,15 +27,6 @@ type Config struct {
 	Hold time.Duration
 	// Now tells the time. Default: time.Now.
 	Now func() time.Time
-}
-
-// Census says in which tables an environment has runs, as *census.Census does.
-type Census interface {
-	// Has says it as of the call or later.
-	Has(ctx context.Context, environmentID string) ([merge.Sides]bool, error)
-	// Watch gives channels that are closed once the environment has runs there,
-	// until release is called.
-	Watch(environmentID string) (gains [merge.Sides]<-chan struct{}, release func())
 }
 
 // Service answers the readers of feeds. It is safe for concurrent use.
@@ -126,57 +116,39 @@ var ErrLiveStart = errors.New("a feed cannot be live before it was read: ask wit
 // *MustRefetch, *Unavailable, ErrLiveStart, the context's, and others that are
 // faults of this installation.
 func (s *Service) Next(ctx context.Context, f *Feed, p Place, live bool) (*Batch, error) {
-	if live && p.Starts() {
-		return nil, ErrLiveStart
+	if live {
+		stream, err := s.Stream(f, p)
+		if err != nil {
+			return nil, err
+		}
+		return stream.Next(ctx)
 	}
 	at, err := s.at(f, p)
 	if err != nil {
 		return nil, s.mustRefetch(f, err)
 	}
-	missing := f.missing(&at)
-	if missing && !live {
+	if f.missing(&at) {
 		if err := s.open(ctx, f, &at); err != nil {
 			return nil, err
 		}
 	}
-	req := merge.Request{Definitions: f.definitions(at.Floor), From: at.Sides, Xmin: at.Xmin, Cut: s.drained.Done()}
-	if live {
-		req.Hold = s.hold(p.Until)
-		if missing && s.config.Census != nil {
-			gains, release := s.config.Census.Watch(f.environment)
-			defer release()
-			for i := range gains {
-				if f.tables[i] && !at.Sides[i].Opened {
-					req.Gains[i] = gains[i]
-				}
-			}
-		}
-	}
+	return s.ask(ctx, f, &at, p.Expired, merge.Request{})
+}
+
+// ask has the merger answer a request, and moves the place behind the answer.
+func (s *Service) ask(ctx context.Context, f *Feed, at *cursor.Cursor, expired string, req merge.Request) (*Batch, error) {
+	req.Definitions, req.From, req.Xmin, req.Cut = f.definitions(at.Floor), at.Sides, at.Xmin, s.drained.Done()
 	answer, err := s.config.Merger.Next(ctx, req)
 	if err != nil {
 		return nil, s.meaning(f, err)
 	}
 	at.Sides, at.Xmin = answer.Next, answer.Xmin
 	b := &Batch{Schema: answer.Schema, UpToDate: answer.UpToDate, Answer: answer}
-	if b.Handle, b.Offset, err = s.encode(f, at, p.Expired); err != nil {
+	if b.Handle, b.Offset, err = s.encode(f, at, expired); err != nil {
 		answer.Close()
 		return nil, &Unavailable{err}
 	}
-	if live {
-		b.Cursor = cursor.Live(s.config.Now(), p.Cursor)
-	}
 	return b, nil
-}
-
-// hold is how long a live request waits: less than usual if the credential ends
-// before. The client hears then that it is up to date, and that it may no longer
-// ask when it asks again.
-func (s *Service) hold(until time.Time) time.Duration {
-	hold := time.Duration(float64(s.config.Hold) * (0.85 + 0.3*rand.Float64()))
-	if !until.IsZero() {
-		hold = max(min(hold, until.Sub(s.config.Now())), 1) // 0 would be a request that is not live
-	}
-	return hold
 }
 
 // at reads the place. A client that starts gets a new floor; of the handle that
@@ -214,46 +186,14 @@ func (s *Service) at(f *Feed, p Place) (cursor.Cursor, error) {
 	return at, nil
 }
 
-// missing says that a table of the feed is not opened there.
-func (f *Feed) missing(at *cursor.Cursor) bool {
-	for i := range f.tables {
-		if f.tables[i] && !at.Sides[i].Opened {
-			return true
-		}
-	}
-	return false
-}
-
-// open opens the tables of the feed where its environment has runs. One is opened
-// at least; all, where that cannot be found out. The error is the context's.
-func (s *Service) open(ctx context.Context, f *Feed, at *cursor.Cursor) error {
-	has := f.tables
-	if s.config.Census != nil && f.tables == [merge.Sides]bool{true, true} {
-		if found, err := s.config.Census.Has(ctx, f.environment); err == nil {
-			has = found
-		} else if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-	}
-	some := false
-	for i := range has {
-		at.Sides[i].Opened = at.Sides[i].Opened || has[i]
-		some = some || at.Sides[i].Opened
-	}
-	if !some {
-		at.Sides[0].Opened = true
-	}
-	return nil
-}
-
 // encode writes the next place. An answer with a handle that the client was
 // told to give up would make it start over without a word to its subscribers:
 // then another nonce is used, over the same upstream handles.
-func (s *Service) encode(f *Feed, at cursor.Cursor, expired string) (handle, offset string, err error) {
-	handle, offset, err = s.config.Codec.Encode(f.fingerprint, at)
+func (s *Service) encode(f *Feed, at *cursor.Cursor, expired string) (handle, offset string, err error) {
+	handle, offset, err = s.config.Codec.Encode(f.fingerprint, *at)
 	if err == nil && handle == expired {
 		at.Nonce = cursor.RandomNonce()
-		handle, offset, err = s.config.Codec.Encode(f.fingerprint, at)
+		handle, offset, err = s.config.Codec.Encode(f.fingerprint, *at)
 	}
 	return handle, offset, err
 }

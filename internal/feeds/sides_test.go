@@ -118,7 +118,7 @@ func TestAFeedGainsATable(t *testing.T) {
 				u.take()
 				gained := time.AfterFunc(3*time.Second, func() { r.set(1-first, env) })
 				if !live {
-					time.Sleep(3 * time.Second)
+					time.Sleep(3*time.Second + 1)
 				}
 				began := time.Now()
 				b, err := s.Next(t.Context(), f, at, live)

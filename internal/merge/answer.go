@@ -77,7 +77,7 @@ func (r *run) finish() (*Answer, error) {
 	var snapshotEnd uint64
 	snapshotEnd, a.Xmin = a.endOfSnapshots()
 	if len(a.pages) == 0 {
-		a.tail = a.control(snapshotEnd)
+		a.tail = a.control(snapshotEnd, "")
 	}
 	return a, nil
 }
@@ -117,10 +117,17 @@ func (a *Answer) Size() int {
 // next request is told so.
 func (a *Answer) WriteTo(w io.Writer) (int64, error) {
 	body := &bodyWriter{w: w, wrote: time.Now()}
+	_, err := a.write(body, "")
+	return body.result(err)
+}
+
+// write writes the body, and says whether a shape was rotated in the middle. lsn,
+// if it is not empty, goes out in place of the sides' own.
+func (a *Answer) write(body *bodyWriter, lsn string) (rotated bool, err error) {
 	if len(a.pages) > 0 {
 		defer body.keepAlive()()
 	}
-	body.raw("[")
+	body.bracket("[")
 	for _, rows := range a.rows {
 		body.messages(rows)
 	}
@@ -135,20 +142,20 @@ func (a *Answer) WriteTo(w io.Writer) (int64, error) {
 			return body.failed()
 		})
 		if _, rotated := errors.AsType[*shapes.Rotated](err); rotated {
-			body.raw("]")
-			return body.result(nil)
+			body.bracket("]")
+			return true, nil
 		}
 		if err != nil {
-			return body.result(err)
+			return false, err
 		}
 	}
-	if len(a.pages) > 0 {
+	if len(a.pages) > 0 || lsn != "" {
 		snapshotEnd, _ := a.endOfSnapshots()
-		a.tail = a.control(snapshotEnd)
+		a.tail = a.control(snapshotEnd, lsn)
 	}
 	body.messages(a.tail)
-	body.raw("]")
-	return body.result(nil)
+	body.bracket("]")
+	return false, nil
 }
 
 // Close ends the calls that the body still comes from. It may be called twice.
@@ -194,8 +201,9 @@ func (a *Answer) endOfSnapshots() (emit, carry uint64) {
 	return 0, least
 }
 
-// control is the control messages that end the body.
-func (a *Answer) control(snapshotEnd uint64) []byte {
+// control is the control messages that end the body; lsn, if it is not empty, goes
+// out in place of the sides' own.
+func (a *Answer) control(snapshotEnd uint64, lsn string) []byte {
 	var b []byte
 	if snapshotEnd > 0 {
 		x := strconv.FormatUint(snapshotEnd, 10)
@@ -206,10 +214,11 @@ func (a *Answer) control(snapshotEnd uint64) []byte {
 			b = append(b, ',')
 		}
 		b = append(b, `{"headers":{"control":"up-to-date"`...)
-		if lsn, ok := a.lowest(); ok {
-			b = append(b, `,"global_last_seen_lsn":"`...)
-			b = strconv.AppendUint(b, lsn, 10)
-			b = append(b, '"')
+		if lowest, ok := a.lowest(); ok && lsn == "" {
+			lsn = strconv.FormatUint(lowest, 10)
+		}
+		if lsn != "" {
+			b = append(b, `,"global_last_seen_lsn":"`+lsn+`"`...)
 		}
 		b = append(b, "}}"...)
 	}

@@ -10,10 +10,11 @@ import (
 // what stands between takes a silent connection for a dead one.
 const stall = 5 * time.Second
 
-// bodyWriter writes an array of messages. Its fields are for its writer alone,
-// unless the body is kept alive.
+// bodyWriter writes messages, as an array or as a stream of events. Its fields are
+// for its writer alone, unless the body is kept alive.
 type bodyWriter struct {
-	w io.Writer
+	w      io.Writer
+	events bool
 
 	mu    sync.Mutex
 	n     int64
@@ -22,7 +23,11 @@ type bodyWriter struct {
 	wrote time.Time
 }
 
-func (b *bodyWriter) raw(s string) {
+// bracket writes one of the array's.
+func (b *bodyWriter) bracket(s string) {
+	if b.events {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.write([]byte(s))
@@ -33,9 +38,12 @@ func (b *bodyWriter) messages(m []byte) {
 	if len(m) == 0 {
 		return
 	}
+	if b.events {
+		m = appendEvents(nil, m)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.some {
+	if b.some && !b.events {
 		b.write([]byte(","))
 	}
 	b.some = true
@@ -69,12 +77,19 @@ func (b *bodyWriter) write(p []byte) {
 	}
 }
 
-// keepAlive writes a newline between two messages whenever nothing else was
-// written for a while, until stop is called.
+// KeepAlive is what an event stream may have between two events, and nobody hears.
+const KeepAlive = ": keep-alive\n\n"
+
+// keepAlive writes something that nobody hears between two messages whenever
+// nothing else was written for a while, until stop is called.
 func (b *bodyWriter) keepAlive() (stop func()) {
 	flusher, ok := b.w.(interface{ Flush() })
 	if !ok {
 		return func() {}
+	}
+	nothing := "\n"
+	if b.events {
+		nothing = KeepAlive
 	}
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -89,7 +104,7 @@ func (b *bodyWriter) keepAlive() (stop func()) {
 			}
 			b.mu.Lock()
 			if b.err == nil && time.Since(b.wrote) >= stall {
-				b.write([]byte("\n"))
+				b.write([]byte(nothing))
 				flusher.Flush()
 				b.wrote = time.Now()
 			}

@@ -52,6 +52,9 @@ type Request struct {
 	// held, it is opened then. A nil one never is. They are for sides that have a
 	// definition.
 	Gains [Sides]<-chan struct{}
+	// Fixed says that no side may be opened: what gains rows ends the hold, as
+	// Cut does.
+	Fixed bool
 	// Xmin is the least xmin of the snapshots ended so far, as the last
 	// Answer gave it.
 	Xmin uint64
@@ -178,6 +181,10 @@ func (r *run) land(side int) {
 
 func (r *run) gain(side int) {
 	r.req.Gains[side] = nil
+	if r.req.Fixed {
+		r.expire()
+		return
+	}
 	r.apply(Event{Kind: Gained, Side: side})
 }
 

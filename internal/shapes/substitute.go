@@ -2,7 +2,6 @@ package shapes
 
 import (
 	"bytes"
-	"fmt"
 	"strconv"
 )
 
@@ -19,15 +18,7 @@ func Substitute(rows []byte, column, old, new string) []byte {
 		return rows // no other spelling is JSON
 	}
 	s := substitution{column: column, old: old, new: []byte(strconv.Quote(new)), rows: rows}
-	for at := 0; at < len(rows); at++ { // over the comma
-		f := framer{depth: 1, kinds: 1}
-		n, done, err := f.feed(rows[at:], 1)
-		if err != nil || !done {
-			panic(fmt.Sprintf("shapes: %d bytes of rows are no messages from byte %d on (%v)", len(rows), at, err))
-		}
-		s.message(at, at+n, f.nested[:f.met])
-		at += n
-	}
+	each(rows, s.message)
 	if s.out == nil {
 		return rows
 	}
@@ -44,13 +35,14 @@ type substitution struct {
 
 // message looks at that which lies from..to in rows. What its walk over the
 // members could complain of, the Scanner complained of before.
-func (s *substitution) message(from, to int, nested []extent) {
+func (s *substitution) message(from, to int, nested []extent) bool {
 	_ = members(s.rows[from:to], nested, func(key, value []byte, at span) error {
 		if nameIs(key, "value") && value[0] == '{' {
 			s.row(value, from+at.value)
 		}
 		return nil
 	})
+	return true
 }
 
 // row looks at the columns of a row, an object that begins at base.
