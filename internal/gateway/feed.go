@@ -18,9 +18,6 @@ const mustRefetchBody = `[{"headers":{"control":"must-refetch"}}]`
 // serve answers with the feed's next batch. A live request holds one slot of
 // its environment, however many upstream calls it comes to.
 func (g *gateway) serve(w http.ResponseWriter, r *http.Request, who *auth.Principal, feed *feeds.Feed, q *feedQuery) error {
-	if q.SSE {
-		return queryError(wrong("live_sse", "is not served by this version: leave it out"))
-	}
 	if q.Offset == "" {
 		return queryError(wrong("offset", "is missing: start at -1"))
 	}
@@ -33,6 +30,9 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request, who *auth.Princi
 	}
 	place := feeds.Place{Handle: q.Handle, Offset: q.Offset, Cursor: q.Cursor, Expired: q.ExpiredHandle, Until: who.Expires}
 	client := dialectOf(r.Header)
+	if q.SSE {
+		return g.stream(w, r, feed, place, client)
+	}
 	batch, err := g.config.Feeds.Next(r.Context(), feed, place, q.Live)
 	if err != nil {
 		return feedError(w, client, err)

@@ -110,6 +110,12 @@ func (a *Answer) Size() int {
 	return n
 }
 
+// Empty says that the body has nothing but an up-to-date, if that.
+func (a *Answer) Empty() bool {
+	snapshotEnd, _ := a.endOfSnapshots()
+	return len(a.rows) == 0 && len(a.pages) == 0 && snapshotEnd == 0
+}
+
 // WriteTo writes the body. An error in the middle leaves it broken off. Where one
 // that is streamed has to wait for its upstream, and w can Flush, it is kept alive.
 //

@@ -126,7 +126,7 @@ func TestQueriesThatAreRefused(t *testing.T) {
 			"offset=-1&log=changes_only":        `changes_only is not supported`,
 			"offset=-1&subset__limit=1":         `subset__ parameters are not supported`,
 			"offset=-1&live=true":               `"path":["live"],"message":"cannot be true when offset is -1"`,
-			"offset=-1&live=true&live_sse=true": `"path":["live_sse"]`,
+			"offset=-1&live=true&live_sse=true": `"path":["live"]`,
 			"offset=-1&live_sse=true":           `"path":["live_sse"]`,
 			"offset=-1&handle=a&shape_id=b":     `"path":["shape_id"]`,
 		} {

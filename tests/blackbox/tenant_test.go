@@ -99,6 +99,7 @@ type message struct {
 	Headers struct {
 		Operation string `json:"operation"`
 		Control   string `json:"control"`
+		LSN       string `json:"global_last_seen_lsn"`
 	} `json:"headers"`
 }
 

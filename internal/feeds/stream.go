@@ -1,0 +1,103 @@
+package feeds
+
+import (
+	"context"
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"github.com/realtime-gw/realtime-gw/internal/cursor"
+	"github.com/realtime-gw/realtime-gw/internal/merge"
+)
+
+// Stream is a reader who stays: what follows a place, and what follows that. It
+// belongs to one goroutine.
+type Stream struct {
+	service *Service
+	feed    *Feed
+	place   Place // where it began
+	at      cursor.Cursor
+	began   bool // a batch was given
+	gained  bool // a table that could not be opened any more has runs
+}
+
+// Stream begins at a place. Errors are *MustRefetch and ErrLiveStart.
+func (s *Service) Stream(f *Feed, p Place) (*Stream, error) {
+	if p.Starts() {
+		return nil, ErrLiveStart
+	}
+	at, err := s.at(f, p)
+	if err != nil {
+		return nil, s.mustRefetch(f, err)
+	}
+	return &Stream{service: s, feed: f, place: p, at: at}, nil
+}
+
+// Next waits for what comes next, as long as a live request is held, and gives it.
+// After a batch that broke off the Stream is of no use any more.
+//
+// The handle of the first batch is that of all others: only then can a table still
+// be opened, and a rotation is an error. Their offsets are good for it.
+func (r *Stream) Next(ctx context.Context) (*Batch, error) {
+	return r.Within(ctx, r.service.hold())
+}
+
+// Within is Next for so long at most.
+func (r *Stream) Within(ctx context.Context, hold time.Duration) (*Batch, error) {
+	s := r.service
+	if !r.place.Until.IsZero() {
+		// The client hears that it is up to date, and that it may no longer ask
+		// when it asks again.
+		hold = max(min(hold, r.place.Until.Sub(s.config.Now())), 1) // 0 would be a request that is not live
+	}
+	req := merge.Request{Hold: hold, Fixed: r.began}
+	if s.config.Census != nil && r.feed.missing(&r.at) {
+		gains, release := s.config.Census.Watch(r.feed.environment)
+		defer release()
+		for i := range gains {
+			if r.feed.tables[i] && !r.at.Sides[i].Opened {
+				req.Gains[i] = gains[i]
+			}
+		}
+	}
+	b, err := s.ask(ctx, r.feed, &r.at, r.place.Expired, req)
+	if err != nil {
+		return nil, err
+	}
+	r.gained = req.Fixed && (isClosed(req.Gains[0]) || isClosed(req.Gains[1]))
+	r.began = true
+	b.Cursor = cursor.Live(s.config.Now(), r.place.Cursor)
+	return b, nil
+}
+
+// WriteEvents writes the body as server-sent events, one for each message. The
+// up-to-date carries the place, as the global_last_seen_lsn that clients make their
+// offset of. If it says rotated, the body broke off and the reader has to come again.
+func (b *Batch) WriteEvents(w io.Writer) (rotated bool, err error) {
+	lsn, err := cursor.Number(b.Next)
+	if err != nil {
+		return false, err
+	}
+	return b.Answer.WriteEvents(w, lsn)
+}
+
+// Ends says that the reader has to come again to be served on: the process is about
+// to end, the credential does, or a table has gained its first run.
+func (r *Stream) Ends() bool {
+	until := r.place.Until
+	return r.gained || r.service.drained.Err() != nil || !until.IsZero() && !until.After(r.service.config.Now())
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// hold is how long a live request waits.
+func (s *Service) hold() time.Duration {
+	return time.Duration(float64(s.config.Hold) * (0.85 + 0.3*rand.Float64()))
+}
