@@ -28,6 +28,7 @@ type Answer struct {
 	tail   []byte // the control messages, if nothing is streamed
 	xmin   uint64 // as the request brought it
 	mute   bool   // say nothing of log positions
+	part   bool   // a side of the feed is not opened
 }
 
 // heardOf is what an answer knows of one side beyond its rows.
@@ -70,6 +71,7 @@ func (r *run) finish() (*Answer, error) {
 	}
 	for i := range a.Next {
 		a.Next[i] = r.state.Sides[i].Progress
+		a.part = a.part || r.req.Definitions[i] != nil && !a.Next[i].Opened
 	}
 	a.UpToDate = r.state.UpToDate()
 	a.mute = r.merger.config.SeparateDatabases
@@ -175,9 +177,9 @@ func (a *Answer) Close() {
 // endOfSnapshots says whether this answer completes the snapshots of all sides,
 // and with which xmin: the least, which every side has seen. What is known of
 // sides that ended while others had not is carried to the next request. Where a
-// side gave no end, nothing is said: nothing would be true.
+// side gave no end, or is not opened yet, nothing is said: nothing would be true.
 func (a *Answer) endOfSnapshots() (emit, carry uint64) {
-	if a.mute {
+	if a.mute || a.part {
 		return 0, 0
 	}
 	opened, ended, least := 0, 0, a.xmin

@@ -18,8 +18,8 @@
 //   - After the snapshots of all sides, one snapshot-end: xmin and xmax are the
 //     least xmin of the sides' own, so that a transaction counts as visible only
 //     if every side saw it. An end that came in a streamed body is not carried to
-//     the next request; then none is sent. None is sent for a side that joins
-//     later: the client was told of an end before.
+//     the next request; then none is sent. None is sent while a side is not opened: what it
+//     will bring may be older.
 //
 // A body of up to PageBytes a side is held, and the answer is whole: that is how
 // a small feed needs one round trip, with at most two reads of each side. When a

@@ -448,6 +448,7 @@ func TestSnapshotEnds(t *testing.T) {
 		"then the other, later": {Answer{Next: bothAt(past, past), sides: [Sides]heardOf{{}, first}, xmin: 5}, 5, 0},
 		"the other gave none":   {Answer{Next: bothAt(past, past), sides: [Sides]heardOf{{}, second}}, 0, 0},
 		"one side":              {Answer{Next: bothAt(shapes.Progress{}, past), sides: [Sides]heardOf{{}, second}}, 5, 0},
+		"the other not opened":  {Answer{Next: bothAt(shapes.Progress{}, past), sides: [Sides]heardOf{{}, second}, part: true}, 0, 0},
 		"separate databases":    {Answer{Next: bothAt(past, past), sides: [Sides]heardOf{first, second}, mute: true}, 0, 0},
 	} {
 		if emit, carry := c.a.endOfSnapshots(); emit != c.emit || carry != c.carry {

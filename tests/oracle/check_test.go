@@ -45,19 +45,20 @@ type held struct {
 	places   map[string]place  // by table
 	ended    int               // snapshot-end messages
 	last     map[string]uint32 // the transaction of the last change, by table
-	settled  bool              // it was up to date before
+	tables   map[string]bool   // of which a row has come
+	settled  map[string]bool   // and that it was told then that it is up to date
 	upToDate bool
 }
 
 func newHeld(f *feed, h *history) *held {
-	return &held{feed: f, history: h, rows: make(map[string]values), seen: make(map[string]int), left: make(map[string]int), places: make(map[string]place), last: make(map[string]uint32)}
+	return &held{feed: f, history: h, rows: make(map[string]values), seen: make(map[string]int), left: make(map[string]int), places: make(map[string]place), last: make(map[string]uint32), tables: make(map[string]bool), settled: make(map[string]bool)}
 }
 
 // clone is for a reader that comes back to what it had.
 func (h *held) clone() *held {
 	c := *h
 	c.rows, c.seen, c.left, c.places = make(map[string]values), maps.Clone(h.seen), maps.Clone(h.left), maps.Clone(h.places)
-	c.last = maps.Clone(h.last)
+	c.last, c.tables, c.settled = maps.Clone(h.last), maps.Clone(h.tables), maps.Clone(h.settled)
 	for key, row := range h.rows {
 		c.rows[key] = maps.Clone(row)
 	}
@@ -98,7 +99,8 @@ func (h *held) control(m *message, last bool) *violation {
 				return found(tooEarly, "in the middle of transaction %d, which left %s at number %d, gone %v", xid, s.key(), s.number, s.gone)
 			}
 		}
-		h.upToDate, h.settled = true, true
+		h.upToDate = true
+		maps.Copy(h.settled, h.tables)
 		if m.Headers.LastSeen == nil {
 			return nil
 		}
@@ -161,17 +163,23 @@ func (h *held) position(m *message) *violation {
 			return found(rolledBack, "transaction %d was rolled back", xid)
 		}
 	}
+	if len(m.Headers.Relation) != 2 {
+		return found(protocol, "relation %q", m.Headers.Relation)
+	}
+	side := m.Headers.Relation[1]
+	h.tables[side] = true
 	if m.Headers.LSN == "" {
-		if h.settled {
+		// A table that the feed's environment had no runs in may come later.
+		if h.settled[side] {
 			return found(tooEarly, "a row of a snapshot comes after an up-to-date")
 		}
 		return nil
 	}
 	lsn, err := strconv.ParseUint(m.Headers.LSN, 10, 64)
-	if err != nil || len(m.Headers.Relation) != 2 {
-		return found(protocol, "lsn %q of relation %q", m.Headers.LSN, m.Headers.Relation)
+	if err != nil {
+		return found(protocol, "lsn %q", m.Headers.LSN)
 	}
-	side, at := m.Headers.Relation[1], place{lsn, m.Headers.OpPosition}
+	at := place{lsn, m.Headers.OpPosition}
 	if was := h.places[side]; at.lsn < was.lsn || at.lsn == was.lsn && at.op < was.op {
 		return found(regression, "%s went from %d/%d back to %d/%d", side, was.lsn, was.op, at.lsn, at.op)
 	}

@@ -15,12 +15,13 @@ type habits struct {
 	rests    int  // of a hundred requests, how often it waits for some commits first
 	returns  int  // how often it goes away, and comes back to a place it stored
 	leaves   int  // how often it forgets everything and starts anew
+	streams  bool // it has live answers as a stream of events
 }
 
 func drawHabits(r *rand.Rand) habits {
 	return habits{
 		prefetch: chance(r, 40), slow: chance(r, 15), rests: oneOf(r, 0, 0, 20, 60),
-		returns: oneOf(r, 0, 0, 5, 25), leaves: oneOf(r, 0, 0, 0, 5, 20),
+		returns: oneOf(r, 0, 0, 5, 25), leaves: oneOf(r, 0, 0, 0, 5, 20), streams: chance(r, 30),
 	}
 }
 

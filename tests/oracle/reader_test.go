@@ -110,6 +110,9 @@ func (r *reader) ask(ctx context.Context, from at) *answer {
 	if from.live {
 		q.Set("live", "true")
 		q.Set("cursor", from.cursor)
+		if r.habits.streams {
+			q.Set("experimental_live_sse", "true")
+		}
 	}
 	a := &answer{asked: from, gateway: r.fleet.pick(r.rand.IntN(1 << 20))}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.gateway.url+r.feed.path+"?"+q.Encode(), http.NoBody)
@@ -138,6 +141,9 @@ func (r *reader) takeIn(ctx context.Context, a *answer) (again bool, v *violatio
 	}
 	defer func() { _ = a.response.Body.Close() }()
 	head := a.response.Header
+	if head.Get("content-type") == "text/event-stream" {
+		return r.follow(ctx, a)
+	}
 	next := at{handle: head.Get("electric-handle"), offset: head.Get("electric-offset"), cursor: a.asked.cursor, live: a.asked.live}
 	if _, upToDate := head["Electric-Up-To-Date"]; a.response.StatusCode == http.StatusOK && !a.asked.live && !upToDate && r.habits.prefetch {
 		r.next = r.ask(ctx, next)
