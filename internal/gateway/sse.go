@@ -15,8 +15,8 @@ import (
 
 // Times of a stream of events.
 const (
-	// streamFor is how long a stream goes on once it has begun; it ends at the
-	// next moment at which its reader is up to date.
+	// streamFor is how long after its request a stream ends, at the next moment at
+	// which its reader is up to date.
 	streamFor = 15 * time.Second
 	// streamQuiet is how long a stream says nothing.
 	streamQuiet = 5 * time.Second
@@ -66,7 +66,7 @@ func (g *gateway) stream(w http.ResponseWriter, r *http.Request, feed *feeds.Fee
 		h.Set("Transfer-Encoding", "identity")
 	}
 	w.WriteHeader(http.StatusOK)
-	s := &stream{w: w, control: http.NewResponseController(w), events: events, client: client}
+	s := &stream{w: w, control: http.NewResponseController(w), events: events, client: client, began: asked}
 	if err := s.run(r.Context(), batch); err != nil && r.Context().Err() == nil {
 		zerolog.Ctx(r.Context()).Info().Err(err).Msg("a stream ended before its time: its reader comes again")
 	}
@@ -83,12 +83,13 @@ type stream struct {
 	control *http.ResponseController
 	events  *feeds.Stream
 	client  dialect
+	began   time.Time
 }
 
 // run writes batch after batch until the stream has to end. Its error says why that
 // is before its time; nobody but the log has to know.
 func (s *stream) run(ctx context.Context, batch *feeds.Batch) error {
-	began, upToDate := time.Now(), false
+	upToDate := false
 	for {
 		if err := s.write(batch, upToDate); err != nil {
 			return err
@@ -96,7 +97,7 @@ func (s *stream) run(ctx context.Context, batch *feeds.Batch) error {
 		if batch != nil {
 			upToDate = batch.UpToDate
 		}
-		age := time.Since(began)
+		age := time.Since(s.began)
 		if s.events.Ends() || age >= streamStuck || upToDate && age >= streamFor {
 			return nil
 		}

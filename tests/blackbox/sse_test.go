@@ -197,7 +197,7 @@ func TestAQuietStream(t *testing.T) {
 		if ids, place := stream.batch(); len(ids) != 0 || place != at.place() {
 			t.Errorf("%s: %v, at %s", feed, ids, place)
 		}
-		w.feeds.Drain() // it would go on for a while
+		w.feeds.Drain() // it would go on
 		if m, err := stream.next(); err != io.EOF {
 			t.Errorf("%s: goes on with %+v, %v", feed, m, err)
 		}

@@ -15,6 +15,8 @@ type client struct {
 	form          form
 	sdk           generation // of a client whose form is runs
 
+	// sse: it is asked to have live answers as a stream of events.
+	sse bool
 	// sendsVersion: its requests say the API version, so that it is given the
 	// status DEQUEUED. All others are given EXECUTING in its place.
 	sendsVersion bool
@@ -39,7 +41,15 @@ const (
 	runs                  // runs, by their friendly id; deletes are not told
 )
 
-func (c client) String() string { return c.name + " " + c.version }
+func (c client) String() string { return c.name + " " + c.kind() }
+
+// kind is the version, and how it is used.
+func (c client) kind() string {
+	if c.sse {
+		return c.version + " sse"
+	}
+	return c.version
+}
 
 // Reasons for a "-" in the table, as the sources of the packages have them.
 const (
@@ -71,6 +81,14 @@ func clients() []client {
 			sendsVersion: g >= sdk40, cannot: map[string]string{resuming: noPlace},
 		}
 	}
+	streaming := func(c client) client {
+		c.sse = true
+		return c
+	}
+	tanstack := client{
+		name: "@tanstack/electric-db-collection", version: "0.4.10", short: "tanstack", module: "@tanstack/electric-db-collection",
+		script: "tanstack.mjs", form: rowsByID,
+	}
 	sdk31 := subscriber("3.1.2", "trigger-sdk-3.1/v3", sdk3)
 	sdk31.stops = true
 	sdk31.halves = true // its Shape (client 0.6.3, shape.ts) tells of a row only together with an up-to-date
@@ -89,10 +107,10 @@ func clients() []client {
 		stream("1.0.0-beta.1", "electric-client-1.0-beta"),
 		stream("1.0.14", "electric-client-1.0"),
 		stream("1.5.28", "electric-client-1.5"),
-		{
-			name: "@tanstack/electric-db-collection", version: "0.4.10", short: "tanstack", module: "@tanstack/electric-db-collection",
-			script: "tanstack.mjs", form: rowsByID,
-		},
+		tanstack,
+		streaming(stream("1.0.14", "electric-client-1.0")),
+		streaming(stream("1.5.28", "electric-client-1.5")),
+		streaming(tanstack),
 	}
 }
 

@@ -38,7 +38,8 @@ export function reportFetch(answered = () => {}) {
     emit("request", request);
     try {
       const response = await fetch(input, init);
-      emit("response", { ...request, status: response.status });
+      const stream = response.headers.get("content-type") === "text/event-stream";
+      emit("response", { ...request, status: response.status, stream });
       answered(request, response);
       return response;
     } catch (error) {

@@ -1,7 +1,7 @@
 // Follows feeds with a bare ShapeStream and keeps their rows, as an application
 // on Electric's client does.
 //
-//   node shapestream.mjs '{"client": <module>, "url": ..., "feeds": [{"kind": "tag" | "batch" | "run", "id", "token", "from"}]}'
+//   node shapestream.mjs '{"client": <module>, "url": ..., "sse": <bool>, "feeds": [{"kind": "tag" | "batch" | "run", "id", "token", "from"}]}'
 //
 // "from" is what {"do": "keep", "feed"} was answered with: rows and their place,
 // to go on from.
@@ -14,6 +14,11 @@ reportFetch(({ feed, live }, { headers }) => {
   if (live) lastLive[feed] = headers.get("electric-chunk-last-offset");
 });
 catchRejections();
+// Client 1.0 streams in browsers only: it wants to know whether its page is hidden.
+if (spec.sse && spec.client === "electric-client-1.0") {
+  globalThis.window ??= globalThis;
+  globalThis.document ??= { hidden: false, addEventListener() {}, removeEventListener() {} };
+}
 const { ShapeStream, isChangeMessage, isControlMessage } = await import(spec.client);
 
 // Before 0.7 there were no params, handles were shape ids, and nobody was told
@@ -30,6 +35,8 @@ function follow({ kind, id, token, from }) {
   const stream = new ShapeStream({
     ...options(source(spec.url, kind, id), from?.place),
     headers: { Authorization: `Bearer ${token}` },
+    liveSse: spec.sse,
+    experimentalLiveSse: spec.sse,
     onError: (error) => emit("error", { feed: id, message: String(error) }),
   });
   let touched = new Map([...rows.keys()].map((key) => [key, []])); // keys since the last up-to-date, and their transactions

@@ -55,7 +55,7 @@ func (r *table) print() (string, error) {
 	defer r.mu.Unlock()
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	for _, head := range []func(client) string{func(c client) string { return c.short }, func(c client) string { return c.version }} {
+	for _, head := range []func(client) string{func(c client) string { return c.short }, client.kind} {
 		for _, c := range r.clients {
 			fmt.Fprint(w, "\t", head(c))
 		}
@@ -91,7 +91,7 @@ func (r *table) legend() []string {
 		}
 		for what, why := range c.cannot {
 			reason := what + ": " + why
-			missing[reason] = append(missing[reason], c.short+" "+c.version)
+			missing[reason] = append(missing[reason], c.short+" "+c.kind())
 		}
 	}
 	lines := []string{strings.Join(names, ", ")}

@@ -1,6 +1,6 @@
 // Follows feeds with collections of TanStack DB.
 //
-//   node tanstack.mjs '{"url": ..., "feeds": [{"kind": "tag" | "batch" | "run", "id", "token", "from"}]}'
+//   node tanstack.mjs '{"url": ..., "sse": <bool>, "feeds": [{"kind": "tag" | "batch" | "run", "id", "token", "from"}]}'
 //
 // "from" is what {"do": "keep", "feed"} was answered with: a collection, to go on
 // from. {"do": "await", "feed", "txid"} is answered when the collection has a
@@ -35,6 +35,7 @@ function follow({ kind, id, token }) {
     shapeOptions: {
       ...source(spec.url, kind, id),
       headers: { Authorization: `Bearer ${token}` },
+      liveSse: spec.sse,
       onError: (error) => emit("error", { feed: id, message: String(error) }),
     },
   };

@@ -24,6 +24,7 @@ type event struct {
 	Live    bool               // request, sent, response, no-response, aborted
 	Offset  string             // request: asked at
 	Status  int                // response
+	Stream  bool               // response: its body is a stream of events
 	Code    string             // no-response
 	Rows    map[string]row     // rows: those that changed; nil for one that is gone
 	TxIDs   map[string][]int64 // rows: what their last messages named
@@ -39,7 +40,7 @@ type view struct {
 	txids     map[string][]int64
 	awaited   map[int64]bool // transactions
 	kept      json.RawMessage
-	waiting   bool     // a live request has left for the gateway
+	waiting   bool     // a live request has left for the gateway, or its stream goes on
 	starts    int      // requests from offset -1
 	requests  int      //
 	conflicts int      // answers of 409
@@ -70,7 +71,7 @@ func (v *view) apply(e event, stops bool) {
 	case "sent":
 		v.waiting = v.waiting || e.Live
 	case "response":
-		v.waiting = v.waiting && !e.Live
+		v.waiting = v.waiting && (!e.Live || e.Stream)
 		switch {
 		case e.Status == 409:
 			v.conflicts++
