@@ -29,6 +29,8 @@ type Answer struct {
 	xmin   uint64 // as the request brought it
 	mute   bool   // say nothing of log positions
 	part   bool   // a side of the feed is not opened
+	budget *budget
+	taken  int // of it
 }
 
 // heardOf is what an answer knows of one side beyond its rows.
@@ -136,9 +138,11 @@ func (a *Answer) write(body *bodyWriter, lsn string) (rotated bool, err error) {
 		defer body.keepAlive()()
 	}
 	body.bracket("[")
-	for _, rows := range a.rows {
+	for i, rows := range a.rows {
 		body.messages(rows)
+		a.rows[i] = nil // a reader may take long over the pages
 	}
+	a.giveBack()
 	for _, p := range a.pages {
 		err := p.drain(func(piece *shapes.Batch) error {
 			a.note(p.side, piece)
@@ -166,12 +170,21 @@ func (a *Answer) write(body *bodyWriter, lsn string) (rotated bool, err error) {
 	return false, nil
 }
 
-// Close ends the calls that the body still comes from. It may be called twice.
+// Close ends the calls that the body still comes from, and gives back what it took
+// of the budget. It may be called twice.
 func (a *Answer) Close() {
+	a.giveBack()
 	for _, p := range a.pages {
 		p.close()
 	}
 	a.pages = nil
+}
+
+func (a *Answer) giveBack() {
+	if a.taken > 0 {
+		a.budget.give(a.taken)
+		a.taken = 0
+	}
 }
 
 // endOfSnapshots says whether this answer completes the snapshots of all sides,

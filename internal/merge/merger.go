@@ -19,6 +19,10 @@ type Config struct {
 	// PageBytes is how much of one side's body is held before an answer is
 	// streamed instead. Default 512 KiB.
 	PageBytes int
+	// HeldBytes is how much of all bodies together is held, beyond 16 KiB of each.
+	// While that is used up, answers are streamed that otherwise were whole: a
+	// thousand readers who do not read must not take a gigabyte. Default 64 MiB.
+	HeldBytes int
 	// CatchUp bounds a request that is not live until its answer begins.
 	// Default 30 s.
 	CatchUp time.Duration
@@ -29,7 +33,10 @@ type Config struct {
 const completeWithin = 100 * time.Millisecond
 
 // Merger reads the shapes of a feed as one log. It is safe for concurrent use.
-type Merger struct{ config Config }
+type Merger struct {
+	config Config
+	budget *budget
+}
 
 // New makes a Merger.
 func New(c Config) *Merger {
@@ -39,7 +46,10 @@ func New(c Config) *Merger {
 	if c.CatchUp == 0 {
 		c.CatchUp = 30 * time.Second
 	}
-	return &Merger{c}
+	if c.HeldBytes == 0 {
+		c.HeldBytes = 64 << 20
+	}
+	return &Merger{c, &budget{most: int64(c.HeldBytes)}}
 }
 
 // Request asks for what follows a place in a feed.
@@ -70,6 +80,7 @@ type Request struct {
 // The caller closes the Answer.
 func (m *Merger) Next(ctx context.Context, req Request) (*Answer, error) {
 	r := &run{merger: m, ctx: ctx, req: req, results: make(chan result, Sides)}
+	r.answer.budget = m.budget
 	defer r.release()
 	limit, cut := req.Hold, req.Cut
 	if req.Hold == 0 {
@@ -229,7 +240,9 @@ func (r *run) release() {
 		}
 	}
 	for ; r.reading > 0; r.reading-- {
-		if got := <-r.results; got.page != nil {
+		got := <-r.results
+		r.merger.budget.give(got.taken)
+		if got.page != nil {
 			got.page.close()
 		}
 	}

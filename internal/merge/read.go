@@ -13,6 +13,7 @@ type result struct {
 	next   shapes.Position
 	schema string
 	batch  shapes.Batch
+	taken  int // of the budget
 	page   *openPage
 	err    error
 }
@@ -54,7 +55,7 @@ func (m *Merger) take(side int, page *shapes.Page, err error, cancel context.Can
 		got.err = err
 		return got
 	}
-	whole, err := got.batch.Fill(page.Messages, m.config.PageBytes)
+	whole, err := m.hold(&got, page.Messages)
 	got.next, got.schema = page.Next, page.Schema
 	if err == nil && !whole {
 		got.page = &openPage{side: side, messages: page.Messages, closer: page.Close, cancel: cancel}
@@ -65,6 +66,19 @@ func (m *Merger) take(side int, page *shapes.Page, err error, cancel context.Can
 		got.err = broken(err)
 	}
 	return got
+}
+
+// hold fills the batch as far as PageBytes and the budget go.
+func (m *Merger) hold(got *result, messages shapes.Messages) (whole bool, err error) {
+	for limit := min(freeBytes, m.config.PageBytes); ; {
+		whole, err = got.batch.Fill(messages, limit)
+		more := min(limit, m.config.PageBytes-limit)
+		if whole || err != nil || more <= 0 || !m.budget.take(more) {
+			return whole, err
+		}
+		got.taken += more
+		limit += more
+	}
 }
 
 // broken is the error of a body that could not be read to its end.
@@ -78,6 +92,7 @@ func (r *run) take(got result) {
 	if got.page == nil {
 		cancel()
 	}
+	r.answer.taken += got.taken
 	if got.err != nil {
 		r.fail(got.side, got.err)
 		return

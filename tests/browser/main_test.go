@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/realtime-gw/realtime-gw/internal/localpg/pgtest"
+	"github.com/realtime-gw/realtime-gw/tests/npm"
 )
 
 // patience bounds each wait of a test for what should come at once. It is far
@@ -51,7 +52,7 @@ func prepare(dir string) error {
 			return fmt.Errorf("%s is missing: run scripts/install-missing, on Debian and as root, or install it: %w", name, err)
 		}
 	}
-	if err := installPackages(ctx); err != nil {
+	if err := npm.Install(ctx, "."); err != nil {
 		return err
 	}
 	built.program, built.script = filepath.Join(dir, "realtime-gw"), filepath.Join(dir, "page.js")
@@ -65,6 +66,15 @@ func prepare(dir string) error {
 	// A package below the hooks imports node:http2, where it runs in Node.
 	return run(ctx, filepath.Join("node_modules", ".bin", "esbuild"), "page.jsx", "--bundle", "--format=esm", "--jsx=automatic", "--minify",
 		"--define:process.env.NODE_ENV=\"production\"", "--external:node:http2", "--log-level=warning", "--outfile="+built.script)
+}
+
+// run runs a command, whose output is in the error if it fails.
+func run(ctx context.Context, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%v: %w\n%s", cmd.Args, err, out)
+	}
+	return nil
 }
 
 func raceDetector() bool {

@@ -4,6 +4,8 @@ import (
 	"os"
 	"regexp"
 	"testing"
+
+	"github.com/realtime-gw/realtime-gw/tests/npm"
 )
 
 // client is a library under test.
@@ -137,11 +139,11 @@ func chosen(t *testing.T) []client {
 // TestVersions holds the list of clients against what is installed.
 func TestVersions(t *testing.T) {
 	for _, c := range clients() {
-		if version, err := installed(c.folder()); err != nil || version != c.version {
+		if version, err := npm.Version(".", c.folder()); err != nil || version != c.version {
 			t.Errorf("%v is %q in node_modules (%v)", c, version, err)
 		}
 	}
-	db, err := installed("@tanstack/db")
+	db, err := npm.Version(".", "@tanstack/db")
 	if err != nil || db != "0.9.2" {
 		t.Errorf("@tanstack/db is %q (%v); electric-db-collection 0.4.10 wants exactly 0.9.2", db, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/realtime-gw/realtime-gw/internal/localpg/pgtest"
+	"github.com/realtime-gw/realtime-gw/tests/npm"
 )
 
 // patience bounds each wait of a test for what should come at once. It is far
@@ -44,7 +45,7 @@ func TestMain(m *testing.M) {
 func prepare(dir string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	if err := installClients(ctx); err != nil {
+	if err := npm.Install(ctx, "."); err != nil {
 		return err
 	}
 	binary = filepath.Join(dir, "realtime-gw")

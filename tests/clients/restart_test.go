@@ -2,7 +2,10 @@ package clients
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
+
+	"github.com/realtime-gw/realtime-gw/tests/relay"
 )
 
 const refused = "ECONNREFUSED"
@@ -57,10 +60,12 @@ func failover(t *testing.T, c *crowd) {
 	w := newWorld(t, 0)
 	second := freeAddress(t)
 	w.startGateway(second)
-	front := newProxy(t, w.address)
-	c.follow(w, front.url())
+	var backend atomic.Pointer[string]
+	backend.Store(&w.address)
+	front := relay.New(t, func() string { return *backend.Load() })
+	c.follow(w, front.URL())
 	c.killGateway(w.gateway)
-	front.to(second)
+	backend.Store(&second)
 	c.change()
 	c.goesOn()
 }

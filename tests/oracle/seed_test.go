@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -64,6 +65,9 @@ func (p *player) play(ctx context.Context) error {
 		return err
 	}
 	late := p.cast(ctx)
+	if err := p.castClients(ctx); err != nil {
+		return err
+	}
 	for phase := range p.settings.phases {
 		for i := range p.settings.transactions {
 			if len(late) > 0 && (phase > 0 || i*len(late) > w.rand.IntN(1+p.settings.transactions)) {
@@ -106,6 +110,41 @@ func (p *player) cast(ctx context.Context) (late []*reader) {
 		}
 	}
 	return late
+}
+
+// castClients starts the clients of npm on some feeds, and returns when each is up to date and so
+// goes on over a stream: a gateway that is killed in the middle of an answer that is
+// none ends a subscription for good.
+func (p *player) castClients(ctx context.Context) error {
+	if len(p.settings.npm) == 0 {
+		return nil
+	}
+	var all []*reader
+	feeds := p.world.feeds(p.t, p.settings)
+	random(p.settings.seed, 9).Shuffle(len(feeds), func(i, j int) { feeds[i], feeds[j] = feeds[j], feeds[i] })
+	for _, f := range feeds[:3] {
+		for i, module := range p.settings.npm {
+			f.modern = false
+			r := &reader{
+				name: module + " of " + f.name, feed: f, settings: p.settings, board: p.board, fleet: p.fleet,
+				history: p.history, rand: random(p.settings.seed, uint64(200+i)), held: newHeld(f, p.history),
+			}
+			all = append(all, r)
+			p.readers.Go(func() { r.runClient(ctx, p.t, module) })
+		}
+	}
+	p.all = append(p.all, all...)
+	late := p.board.wait(ctx, p.settings.patience, func(*board) bool {
+		return !slices.ContainsFunc(all, func(r *reader) bool {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return !r.held.upToDate
+		})
+	})
+	if !late && ctx.Err() == nil {
+		return &violation{kind: lost, text: "a client of npm was never up to date"}
+	}
+	return context.Cause(ctx)
 }
 
 func (p *player) admit(ctx context.Context, r *reader) {

@@ -21,10 +21,11 @@ type settings struct {
 	instances    int           // gateways at a time
 	takeovers    bool          // gateways are killed and replaced
 	truncates    bool
-	outages      bool // the shape server fails for a moment now and then
-	widest       int  // bytes of a payload
-	bulk         int  // rows that one large transaction of a phase inserts; it changes and rekeys them too
-	extraReaders int  // beyond one for each feed
+	outages      bool     // the shape server fails for a moment now and then
+	widest       int      // bytes of a payload
+	bulk         int      // rows that one large transaction of a phase inserts; it changes and rekeys them too
+	extraReaders int      // beyond one for each feed
+	npm          []string // clients of npm that follow each feed too
 	patience     time.Duration
 }
 

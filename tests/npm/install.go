@@ -1,4 +1,6 @@
-package clients
+// Package npm installs, for tests, the packages that a folder's package-lock.json
+// names: the clients of the gateway, unmodified.
+package npm
 
 import (
 	"context"
@@ -19,37 +21,38 @@ import (
 // stamp holds the digest of the lock that node_modules was installed from.
 const stamp = "node_modules/.installed-from"
 
-// installClients makes node_modules what package-lock.json says. Several test
-// programs may do so at once.
-func installClients(ctx context.Context) error {
-	folder, err := os.Open(".")
+// Install makes dir's node_modules what its package-lock.json says, if it is not.
+// Several programs may do so at once. Where there is no Node, Debian's is installed
+// before, which root can.
+func Install(ctx context.Context, dir string) error {
+	folder, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
-	defer folder.Close() // and with it the lock
+	defer func() { _ = folder.Close() }() // and with it the lock
 	if err := unix.Flock(int(folder.Fd()), unix.LOCK_EX); err != nil {
-		return fmt.Errorf("lock the folder tests/clients: %w", err)
+		return fmt.Errorf("lock the folder %s: %w", dir, err)
 	}
 	if err := installNode(ctx); err != nil {
 		return err
 	}
-	lock, err := os.ReadFile("package-lock.json")
+	lock, err := os.ReadFile(filepath.Join(dir, "package-lock.json"))
 	if err != nil {
 		return err
 	}
 	sum := sha256.Sum256(lock)
 	want := hex.EncodeToString(sum[:])
-	have, err := os.ReadFile(stamp)
+	have, err := os.ReadFile(filepath.Join(dir, stamp))
 	if err == nil && string(have) == want {
 		return nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := runCommand(ctx, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"); err != nil {
-		return fmt.Errorf("%w\nThe tests need the packages of tests/clients/package-lock.json from an npm registry", err)
+	if err := run(ctx, dir, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"); err != nil {
+		return fmt.Errorf("%w\nThe tests need the packages of %s from an npm registry", err, filepath.Join(dir, "package-lock.json"))
 	}
-	return os.WriteFile(stamp, []byte(want), 0o644)
+	return os.WriteFile(filepath.Join(dir, stamp), []byte(want), 0o644)
 }
 
 // installNode installs Debian's Node where there is none.
@@ -63,15 +66,16 @@ func installNode(ctx context.Context) error {
 	if noApt != nil || os.Geteuid() != 0 {
 		return errors.New("node and npm are needed and at least one is missing: install Node 18.20 or newer, or run the tests as root on Debian")
 	}
-	if err := runCommand(ctx, "apt-get", "update"); err != nil {
+	if err := run(ctx, ".", "apt-get", "update"); err != nil {
 		return err
 	}
-	return runCommand(ctx, "apt-get", "install", "--yes", "--no-install-recommends", "nodejs", "npm")
+	return run(ctx, ".", "apt-get", "install", "--yes", "--no-install-recommends", "nodejs", "npm")
 }
 
-// runCommand runs a command, whose output is in the error if it fails.
-func runCommand(ctx context.Context, name string, args ...string) error {
+// run runs a command, whose output is in the error if it fails.
+func run(ctx context.Context, dir, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
@@ -79,9 +83,9 @@ func runCommand(ctx context.Context, name string, args ...string) error {
 	return nil
 }
 
-// installed is the version of a package in node_modules.
-func installed(name string) (string, error) {
-	text, err := os.ReadFile(filepath.Join("node_modules", name, "package.json"))
+// Version is that of a package in dir's node_modules.
+func Version(dir, name string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(dir, "node_modules", name, "package.json"))
 	if err != nil {
 		return "", err
 	}

@@ -1,0 +1,56 @@
+package merge
+
+import (
+	"testing"
+
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
+)
+
+// What all answers hold is bounded: those that come while it is used up are
+// streamed, from 16 KiB on, and whoever has an answer no more makes room.
+func TestWhatIsHeldIsBounded(t *testing.T) {
+	const many = 1500 // rows: about 200 KiB
+	body := "[" + rows(many) + "," + end + "]"
+	def := shapes.Define(shapes.LegacyTable, []string{"id"}, shapes.Equal("id", "x"))
+	var reads []answer
+	for range 20 {
+		reads = append(reads, answer{body: body, next: place(5)})
+	}
+	group := flight.New(flight.Config{Source: newFake(reads...)})
+	defer group.Close()
+	m := New(Config{Upstreams: [Sides]*flight.Group{group, group}, HeldBytes: 600 << 10})
+	ask := func() *Answer {
+		t.Helper()
+		a, err := m.Next(t.Context(), Request{Definitions: [Sides]*shapes.Definition{def}, From: bothAt(shapes.Progress{Opened: true}, shapes.Progress{})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	var held []*Answer
+	for len(held) < 10 {
+		held = append(held, ask())
+	}
+	whole := 0
+	for _, a := range held {
+		if a.Size() >= 0 {
+			whole++
+		}
+	}
+	if whole != 2 { // of 240 KiB each
+		t.Errorf("%d of %d are whole", whole, len(held))
+	}
+	for _, a := range held {
+		a.Close()
+		a.Close()
+	}
+	if n := m.budget.held.Load(); n != 0 {
+		t.Errorf("%d bytes are held when all are closed", n)
+	}
+	a := ask()
+	defer a.Close()
+	if a.Size() < 0 {
+		t.Error("not whole, when there is room")
+	}
+}
