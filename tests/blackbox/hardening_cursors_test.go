@@ -29,7 +29,8 @@ func watched(t *testing.T, cursorKey byte) (*world, *spy) {
 // quiet wants that the upstream is asked for nothing while something is done. A
 // handle that it does not know is a 409 as well, so the status alone does not say
 // that the gateway refused it. A flight whose last reader has just left may ask its
-// poll once more: that is no answer to what is done.
+// poll once more: that is no answer to what is done, and is not counted. Nor is a
+// poll that a reader let in by mistake would repeat: its status says that.
 func (s *spy) quiet(w *world, what string, do func()) {
 	w.t.Helper()
 	before := s.asked.Load()
@@ -87,19 +88,20 @@ func each(cases []string, do func(string)) {
 
 // Prevents that a client makes a handle of its own, for another floor or another
 // shape: whatever single bit of one is changed, or however it is cut, it is none,
-// and a 409 as every place that cannot be served.
+// and a 409 as every place that cannot be served; a 400 where it is no text any more.
 func TestEveryBitOfAHandle(t *testing.T) {
 	w, up := watched(t, 'k')
 	for feed, path := range w.ours.feeds() {
 		at := w.inLog(path, w.ours)
 		handle, offset := at.header.Get("Electric-Handle"), at.header.Get("Electric-Offset")
-		var changed []string
+		var changed, unreadable []string
 		for i := range len(handle) {
-			for bit := range 7 { // the eighth is not UTF-8, and a 400
+			for bit := range 7 {
 				b := []byte(handle)
 				b[i] ^= 1 << bit
 				changed = append(changed, string(b))
 			}
+			unreadable = append(unreadable, handle[:i]+string([]byte{handle[i] ^ 1<<7})+handle[i+1:])
 			changed = append(changed, handle[:i], handle[:i]+handle[i+1:])
 		}
 		raw, err := base64.RawURLEncoding.DecodeString(handle)
@@ -112,19 +114,29 @@ func TestEveryBitOfAHandle(t *testing.T) {
 			changed = append(changed, base64.RawURLEncoding.EncodeToString(b))
 		}
 		changed = append(changed, handle+"A", handle+"=", handle+handle, strings.ToUpper(handle))
-		refused := func(h string) {
-			q := url.Values{"handle": {h}, "offset": {offset}}.Encode()
-			got, err := w.try(w.request("GET", with(path, q), w.ours.key))
-			if err != nil {
-				t.Errorf("%s with %q: %v", feed, h, err)
-				return
-			}
-			next := got.header.Get("Electric-Handle")
-			if got.status != 409 || got.body != mustRefetch || next == h || next == handle {
-				t.Errorf("%s with %q: %d %.200s", feed, h, got.status, got.body)
+		ask := func(h string, check func(got reply) bool) {
+			for _, live := range []string{"false", "true"} {
+				q := url.Values{"handle": {h}, "offset": {offset}, "live": {live}}.Encode()
+				got, err := w.try(w.request("GET", with(path, q), w.ours.key))
+				if err != nil {
+					t.Errorf("%s with %q: %v", feed, h, err)
+				} else if !check(got) {
+					t.Errorf("%s with %q, live %s: %d %.200s", feed, h, live, got.status, got.body)
+				}
 			}
 		}
-		up.quiet(w, feed, func() { each(changed, refused) })
+		refused := func(h string) {
+			ask(h, func(got reply) bool {
+				next := got.header.Get("Electric-Handle")
+				return got.status == 409 && got.body == mustRefetch && next != h && next != handle
+			})
+		}
+		// What is not UTF-8 is no text, and no client's.
+		nonsense := func(h string) { ask(h, func(got reply) bool { return got.status == 400 }) }
+		up.quiet(w, feed, func() {
+			each(changed, refused)
+			each(unreadable, nonsense)
+		})
 		if got := w.get(with(path, at.place()), w.ours.key); got.status != 200 || len(got.ids(t)) > 0 {
 			t.Errorf("%s: the handle itself: %d %s", feed, got.status, got.body)
 		}
@@ -132,7 +144,8 @@ func TestEveryBitOfAHandle(t *testing.T) {
 }
 
 // Prevents that the offset, which is not authenticated, leads out of its owner's
-// own feed or breaks anything: what is made of it gives their own rows or a 409.
+// own feed or breaks anything: what is made of it gives their own rows or a 409, or a
+// 400 where it is no text any more.
 func TestEveryDigitOfAnOffset(t *testing.T) {
 	w := quick(t)
 	for feed, path := range w.ours.feeds() {
@@ -142,7 +155,7 @@ func TestEveryDigitOfAnOffset(t *testing.T) {
 			own[id] = true
 		}
 		offset := at.header.Get("Electric-Offset")
-		var changed, garbled []string
+		var changed, garbled, unreadable []string
 		for i := range len(offset) {
 			for _, digit := range "0123456789" {
 				if c := offset[:i] + string(digit) + offset[i+1:]; c != offset {
@@ -150,11 +163,12 @@ func TestEveryDigitOfAnOffset(t *testing.T) {
 				}
 			}
 			changed = append(changed, offset[:i]+offset[i+1:])
-			for bit := range 7 { // the eighth is not UTF-8, and a 400
+			for bit := range 7 {
 				b := []byte(offset)
 				b[i] ^= 1 << bit
 				garbled = append(garbled, string(b))
 			}
+			unreadable = append(unreadable, offset[:i]+string([]byte{offset[i] ^ 1<<7})+offset[i+1:])
 			garbled = append(garbled, offset[:i+1]+offset[i:], offset[i:]+offset[:i])
 		}
 		var mu sync.Mutex
@@ -186,7 +200,12 @@ func TestEveryDigitOfAnOffset(t *testing.T) {
 			}
 		}
 		each(changed, func(o string) { ask(o, "false", "true") })
-		each(garbled, func(o string) { ask(o, "false") })
+		each(garbled, func(o string) { ask(o, "false", "true") })
+		for _, o := range unreadable {
+			if got := w.get(with(path, at.place("offset", o)), w.ours.key); got.status != 400 {
+				t.Errorf("%s at %q, which is no text: %d %.200s", feed, o, got.status, got.body)
+			}
+		}
 		if statuses[200] == 0 || statuses[409] == 0 {
 			t.Errorf("%s: %v", feed, statuses)
 		}

@@ -22,6 +22,12 @@ import "testing"
 // The log of every gateway is searched for keys, tokens, rows and the upstream's
 // secret when its test ends (world.checkLog).
 //
+// Not here, because a held poll and a slow network look alike: a deadline for a
+// reader who takes nothing, a least rate, a most of connections of one address.
+// What such a reader costs is bounded (TestReadersThatNeverRead), what an
+// environment may hold is its concurrency limit, and connections are counted by what
+// stands in front, which sees the addresses.
+//
 // Not here, because there are no WebSockets yet: their origin, their handshake's
 // credential, the size of their frames, and what closes them when a token ends or
 // the process does.

@@ -31,6 +31,6 @@
 //	ORACLE_SEED=7 go test ./tests/oracle -run Seed  one seed, printed in detail
 //	make soak SEEDS=5000                            many, going on where the last soak ended
 //
-// That the oracle notices anything at all is shown by faults_test.go: six ways
+// That the oracle notices anything at all is shown by faults_test.go: eight ways
 // of breaking what the gateway says, each between two parts of the program.
 package oracle

@@ -49,24 +49,19 @@ type instance struct {
 // fleet is the gateways of a world. Readers take any of them for each request.
 type fleet struct {
 	start func() *instance
+	board *board
 
 	mu        sync.Mutex
 	instances []*instance
-	replaced  int
 }
+
+// What the board counts of gateways that are replaced.
+const killed, drained = "gateways killed", "gateways drained"
 
 func (f *fleet) pick(n int) *instance {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.instances[n%len(f.instances)]
-}
-
-// disturbed says whether a gateway has ever been replaced: then connections
-// break.
-func (f *fleet) disturbed() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.replaced > 0
 }
 
 // replace puts a new gateway into the place of an old one, which is killed or
@@ -77,12 +72,13 @@ func (f *fleet) replace(n int, gently bool) {
 	i := n % len(f.instances)
 	last := f.instances[i]
 	f.instances[i] = next
-	f.replaced++
 	f.mu.Unlock()
 	last.over.Store(true)
 	if gently {
+		f.board.count(drained, 1)
 		last.drain(patience)
 	} else {
+		f.board.count(killed, 1)
 		last.kill()
 	}
 }
@@ -97,7 +93,8 @@ func (f *fleet) close() {
 // newFleet starts the shape server and the gateways of a world.
 func newFleet(t *testing.T, s settings, w *world, b *board, broken faults) *fleet {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	// A slot is made when the transactions of the whole machine let it.
+	ctx, cancel := context.WithTimeout(t.Context(), 4*patience)
 	defer cancel()
 	server, err := embedded.New(ctx, embedded.Config{
 		DatabaseURL: w.url, Slot: pgtest.Slot(t), ChunkBytes: s.chunkBytes, LongPoll: s.longPoll,
@@ -126,7 +123,7 @@ func newFleet(t *testing.T, s settings, w *world, b *board, broken faults) *flee
 	if s.outages {
 		config.Transport = newOutages(s.seed, config.Transport, b)
 	}
-	f := &fleet{}
+	f := &fleet{board: b}
 	if broken.binary != "" {
 		f.start = func() *instance { return startProcess(t, broken.binary, w.url, config.Origin) }
 	} else {

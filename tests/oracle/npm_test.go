@@ -143,7 +143,7 @@ func (c *clientLines) take(line []byte) *violation {
 			break
 		}
 		c.recent = append(c.recent, said.Request.At)
-		if n := len(c.recent); n > busiest && c.recent[n-1]-c.recent[n-1-busiest] < 1000 && !r.fleet.disturbed() {
+		if n := len(c.recent); n > busiest && c.recent[n-1]-c.recent[n-1-busiest] < 1000 && !r.settings.takeovers {
 			return found(stuck, "%d live requests within %d ms", busiest+1, c.recent[n-1]-c.recent[n-1-busiest])
 		}
 	case said.Response != nil:

@@ -134,7 +134,7 @@ func (r *reader) ask(ctx context.Context, from at) *answer {
 func (r *reader) takeIn(ctx context.Context, a *answer) (again bool, v *violation) {
 	if a.err != nil {
 		r.note("%+v: %v", a.asked, a.err)
-		if r.fleet.disturbed() {
+		if a.gateway.over.Load() {
 			return true, nil
 		}
 		return false, found(protocol, "%v", a.err)
@@ -152,7 +152,7 @@ func (r *reader) takeIn(ctx context.Context, a *answer) (again bool, v *violatio
 	r.note("%s -> %d %s, %d bytes, %s", a.asked, a.response.StatusCode, next.offset, len(body), a.took.Round(time.Millisecond))
 	if err != nil {
 		r.dropPrefetched()
-		if r.fleet.disturbed() {
+		if a.gateway.over.Load() {
 			return true, nil
 		}
 		return false, found(protocol, "the body broke off: %v", err)
@@ -163,7 +163,7 @@ func (r *reader) takeIn(ctx context.Context, a *answer) (again bool, v *violatio
 	case http.StatusConflict:
 		return false, r.startOver(a, next.handle, body)
 	case http.StatusServiceUnavailable:
-		if r.fleet.disturbed() || r.settings.outages && r.settings.hold < defaultHold {
+		if a.gateway.over.Load() || r.settings.outages && r.settings.hold < defaultHold {
 			return true, nil
 		}
 	}

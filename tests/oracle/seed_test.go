@@ -20,20 +20,27 @@ import (
 // *violation, or nil.
 func play(t *testing.T, s settings, broken faults) error {
 	t.Helper()
+	_, err := playAndCount(t, s, broken)
+	return err
+}
+
+// playAndCount is play, and says what has happened.
+func playAndCount(t *testing.T, s settings, broken faults) (counts map[string]int, err error) {
+	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	w := newWorld(t, s)
 	p := &player{t: t, settings: s, world: w, board: newBoard(cancel), history: newHistory(), db: w.connect(t)}
 	p.fleet = newFleet(t, s, w, p.board, broken)
 	p.writer = newWriter(s, w, p.history, p.board, []*pgx.Conn{w.connect(t), w.connect(t), w.connect(t)})
-	err := p.play(ctx)
+	err = p.play(ctx)
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause // what a reader found goes before what came of it
 	}
 	cancel(nil)
 	p.readers.Wait()
 	t.Log(p.board.counts)
-	return err
+	return p.board.counts, err
 }
 
 // player leads one world through its phases.
@@ -68,8 +75,13 @@ func (p *player) play(ctx context.Context) error {
 	if err := p.castClients(ctx); err != nil {
 		return err
 	}
+	deaths := random(p.settings.seed, 10)
 	for phase := range p.settings.phases {
+		death := deaths.IntN(p.settings.transactions) // one at least in each phase
 		for i := range p.settings.transactions {
+			if p.settings.takeovers && i == death {
+				p.fleet.replace(deaths.IntN(8), false)
+			}
 			if len(late) > 0 && (phase > 0 || i*len(late) > w.rand.IntN(1+p.settings.transactions)) {
 				p.admit(ctx, late[0])
 				late = late[1:]

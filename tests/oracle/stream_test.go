@@ -29,7 +29,7 @@ func (r *reader) follow(ctx context.Context, a *answer) (again bool, v *violatio
 		if err != nil {
 			r.note("%s -> stream ended after %s: %v", a.asked, time.Since(began).Round(time.Millisecond), err)
 			switch {
-			case ctx.Err() != nil || r.fleet.disturbed() || r.disturbed(a):
+			case ctx.Err() != nil || a.gateway.over.Load():
 			case a.took+time.Since(began) < shortest:
 				return false, found(stuck, "a stream ended after %s", a.took+time.Since(began))
 			}
@@ -53,9 +53,6 @@ func (r *reader) follow(ctx context.Context, a *answer) (again bool, v *violatio
 		pending = nil
 	}
 }
-
-// disturbed says that the gateway that answers was told to end.
-func (r *reader) disturbed(a *answer) bool { return a.gateway.over.Load() }
 
 // upTo takes in the messages of a stream up to an up-to-date.
 func (r *reader) upTo(a *answer, head http.Header, messages []message) *violation {
