@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -25,15 +26,9 @@ var errMend = errors.New("this configuration will not work")
 func (c *checkCommand) Run(ctx context.Context, p *program) error {
 	redis.SetLogger(redisLog{zerolog.Nop()}) // what it says, a line says too
 	s := &c.Settings
-	lines := settingLines(s, p.unread)
-	config := check.Config{DatabaseURL: s.DatabaseURL, ReplicaURL: s.ReplicaURL, Secret: s.Secret, RedisURL: s.RedisURL, Patience: c.Patience}
-	switch {
-	case !s.Embedded:
-		config.Origins = s.origins()
-	case s.Slot != "":
-		config.EmbeddedSlot = s.Slot
-	}
-	lines = append(lines, check.Run(ctx, config)...)
+	_, bad := s.settings()
+	bad = append(p.unread, bad...)
+	lines := append(settingLines(bad), check.Run(ctx, c.toAsk(bad))...)
 	count := printLines(p.out, lines)
 	switch check.Worst(lines) {
 	case check.Error:
@@ -47,25 +42,39 @@ func (c *checkCommand) Run(ctx context.Context, p *program) error {
 	return nil
 }
 
-// settingLines say what is wrong with settings by themselves. What is no URL at
-// all is said here, and left out of what is asked.
-func settingLines(s *serveCommand, unread []badSetting) (lines []check.Line) {
-	_, bad := s.settings()
-	for _, b := range append(unread, bad...) {
+// settingLines say what is wrong with settings by themselves.
+func settingLines(bad []badSetting) (lines []check.Line) {
+	for _, b := range bad {
 		lines = append(lines, check.Line{Level: check.Error, About: "settings", Says: b.name + b.says, Mend: b.mend})
-		switch b.name {
-		case "DATABASE_URL":
-			s.DatabaseURL = ""
-		case "DATABASE_READ_REPLICA_URL":
-			s.ReplicaURL = ""
-		case "REDIS_URL":
-			s.RedisURL = ""
-		}
 	}
 	if len(lines) == 0 {
 		lines = append(lines, check.Line{Level: check.OK, About: "settings", Says: "all can be read"})
 	}
 	return lines
+}
+
+// toAsk leaves out what is bad by itself.
+func (c *checkCommand) toAsk(bad []badSetting) check.Config {
+	good := func(name, value string) string {
+		if slices.ContainsFunc(bad, func(b badSetting) bool { return b.name == name }) {
+			return ""
+		}
+		return value
+	}
+	s := &c.Settings
+	config := check.Config{
+		DatabaseURL: good("DATABASE_URL", s.DatabaseURL), ReplicaURL: good("DATABASE_READ_REPLICA_URL", s.ReplicaURL),
+		Secret: s.Secret, RedisURL: good("REDIS_URL", s.RedisURL), Patience: c.Patience,
+	}
+	for _, o := range s.origins() {
+		if good(o.Name, o.URL) != "" {
+			config.Origins = append(config.Origins, o)
+		}
+	}
+	if s.Embedded {
+		config.EmbeddedSlot = good("REALTIME_GW_SLOT", s.Slot)
+	}
+	return config
 }
 
 // printLines says how many lines there were of each level.

@@ -23,7 +23,7 @@ func judgePrimary(f databaseFacts, slot string) (lines []Line) {
 	}
 	full := true
 	for _, t := range f.tables {
-		if t.there && isRunTable(t) && t.identity != "f" {
+		if t.stored() && isRunTable(t) && t.identity != "f" {
 			full = false
 			lines = append(lines, wrong(name, "ALTER TABLE "+t.wanted.sql+" REPLICA IDENTITY FULL", "table %s does not log old rows: nobody can tell which feeds a row leaves", t.wanted.sql))
 		}
@@ -99,7 +99,7 @@ func judgeEmbedded(f databaseFacts, slot string) (lines []Line) {
 		lines = append(lines, wrong(name, "GRANT CREATE ON DATABASE "+s.DatabaseSpelling+" TO "+s.RoleSpelling, "%s may not make a publication in this database", s.Role))
 	}
 	for _, t := range f.tables {
-		if !t.there || !isRunTable(t) {
+		if !t.stored() || !isRunTable(t) {
 			continue
 		}
 		if !t.owned {

@@ -12,6 +12,9 @@ func isRunTable(t tableFacts) bool {
 	return t.wanted.sql == runTable(runid.Legacy) || t.wanted.sql == runTable(runid.V2)
 }
 
+// stored says whether a table is one, whole or in partitions, and no view.
+func (t tableFacts) stored() bool { return t.there && (t.kind == "r" || t.kind == "p") }
+
 // judgeRunTables looks at the two run tables, each by itself and then side by
 // side: one schema header has to be true of both.
 func judgeRunTables(name string, f databaseFacts) (lines []Line) {
@@ -21,7 +24,7 @@ func judgeRunTables(name string, f databaseFacts) (lines []Line) {
 			lines = append(lines, judgeRunTable(name, t, twin)...)
 		}
 	}
-	if legacy.there && v2.there {
+	if legacy.stored() && v2.stored() {
 		lines = append(lines, compareRunTables(name, legacy, v2)...)
 		if Worst(lines) == OK {
 			lines = append(lines, fine(name, "the %d columns of runs are alike in both run tables", len(runColumns)))
@@ -50,7 +53,7 @@ func (x *fault) line(make func(about, mend, format string, args ...any) Line, na
 
 func judgeRunTable(name string, t, twin tableFacts) (lines []Line) {
 	table := t.wanted.sql
-	if t.kind != "r" && t.kind != "p" {
+	if !t.stored() {
 		return []Line{wrong(name, "give the name "+table+" to the table itself, and another one to what has it now", "%s is not a table", table)}
 	}
 	var missing, other, nullable, flat fault
