@@ -160,7 +160,7 @@ func checkFinds(t *testing.T, env []string, names, says string) {
 
 // The health check asks where the gateway listens.
 func TestLoopback(t *testing.T) {
-	for addr, want := range map[string]string{":3030": "localhost:3030", "0.0.0.0:1": "localhost:1", "[::]:1": "localhost:1", "10.0.0.1:1": "10.0.0.1:1", "[::1]:1": "[::1]:1"} {
+	for addr, want := range map[string]string{":3030": "127.0.0.1:3030", "0.0.0.0:1": "127.0.0.1:1", "[::]:1": "127.0.0.1:1", "10.0.0.1:1": "10.0.0.1:1", "[::1]:1": "[::1]:1"} {
 		got, err := loopback(addr)
 		if _, bad := url.Parse("http://" + got); err != nil || got != want || bad != nil {
 			t.Errorf("%s: %s, %v", addr, got, err)

@@ -43,7 +43,7 @@ func loopback(addr string) (string, error) {
 		return "", err
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
+		host = "127.0.0.1" // a name would need a file or a server that knows it
 	}
 	return net.JoinHostPort(host, port), nil
 }

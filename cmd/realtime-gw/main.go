@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"syscall"
 
@@ -26,6 +27,8 @@ import (
 type cli struct {
 	LogLevel string `help:"What to log: debug, info, warn or error. dev logs warn by default, the others info." env:"REALTIME_GW_LOG_LEVEL"`
 
+	Version kong.VersionFlag `help:"Print the version, and end."`
+
 	Dev     devCommand     `cmd:"" help:"Start everything on this machine: Postgres, tables, upstream, gateway and a simulated workload."`
 	Serve   serveCommand   `cmd:"" help:"Serve in production, configured by the environment."`
 	Shapes  shapesCommand  `cmd:"" help:"Serve the embedded shape server alone, as an upstream in a process of its own."`
@@ -34,6 +37,21 @@ type cli struct {
 	Check   checkCommand   `cmd:"" help:"Say whether serve will work with this environment, and how to mend what will not."`
 
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask the gateway on this machine whether it takes requests, for a container's health check."`
+}
+
+// version is set by whoever builds where there is no repository, as for an image:
+// go build -ldflags "-X main.version=...".
+var version string
+
+// versionOf falls back on what Go itself has noted of the repository.
+func versionOf(info *debug.BuildInfo, ok bool) string {
+	switch {
+	case version != "":
+		return version
+	case ok:
+		return info.Main.Version
+	}
+	return "unknown"
 }
 
 // levels are the words for what to log; none means the command's own.
@@ -57,7 +75,7 @@ func (p *program) logger(fallback zerolog.Level) zerolog.Logger {
 
 func main() {
 	var line cli
-	parser := kong.Must(&line, kong.Name("realtime-gw"), kong.UsageOnError(),
+	parser := kong.Must(&line, kong.Name("realtime-gw"), kong.UsageOnError(), kong.Vars{"version": versionOf(debug.ReadBuildInfo())},
 		kong.Description("Two run tables, one realtime feed: a gateway in front of Electric."))
 	unread := setAside(parser.Model)
 	parsed, err := parser.Parse(os.Args[1:])
