@@ -209,7 +209,9 @@ func TestShards(t *testing.T) {
 		t.Errorf("took %v", took)
 	}
 
-	// Of two that are well, each needs a slot.
+	// Of two that are well, each needs a slot. One may be there twice, for a ramp.
+	once := well.start(t)
+	green(t, look(t, check.Config{DatabaseURL: url, Secret: sesame, Origins: []check.Origin{{Name: shard(1), URL: once}, {Name: shard(2), URL: once + "/"}}}))
 	two := []check.Origin{{Name: shard(1), URL: well.start(t)}, {Name: shard(2), URL: well.start(t)}}
 	follow(t, url)
 	green(t, look(t, check.Config{DatabaseURL: url, Secret: sesame, Origins: two}))

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/realtime-gw/realtime-gw/internal/runid"
 )
@@ -69,13 +70,13 @@ func judgeShapes(o originFacts, secret bool, db databaseFacts) (lines []Line) {
 // judgeFollowers compares how many Electrics are well with how many slots there
 // are for them to read: each has one in its database, whatever its name.
 func judgeFollowers(db databaseFacts, origins []originFacts) []Line {
-	active := 0
+	var active []string // one can be named more than once
 	for _, o := range origins {
-		if o.err == nil && o.health == http.StatusOK {
-			active++
+		if o.err == nil && o.health == http.StatusOK && !slices.Contains(active, o.url) {
+			active = append(active, o.url)
 		}
 	}
-	if !db.usable() || db.server.Standby || active == 0 {
+	if !db.usable() || db.server.Standby || len(active) == 0 {
 		return nil
 	}
 	slots := 0
@@ -88,8 +89,8 @@ func judgeFollowers(db databaseFacts, origins []originFacts) []Line {
 	switch {
 	case slots == 0:
 		return []Line{wrong(name, mend, "Electric is active, but no replication slot of it is in this database: it follows another one")}
-	case slots < active:
-		return []Line{wrong(name, mend, "%d Electrics are active, but %d replication slots are in this database: one follows another database, or is named twice", active, slots)}
+	case slots < len(active):
+		return []Line{wrong(name, mend, "%d Electrics are active, but %d replication slots are in this database: one follows another database, or has two names", len(active), slots)}
 	}
 	return []Line{fine(name, "there is a replication slot for each Electric")}
 }

@@ -16,6 +16,7 @@ import (
 // originFacts are what an Electric answers.
 type originFacts struct {
 	name string
+	url  string
 	err  error // why it gave no answer; fit to be printed
 
 	health  int    // status of /v1/health
@@ -39,7 +40,7 @@ type shapeAnswer struct {
 const noColumn = `"realtime-gw-check" = 1`
 
 func gatherOrigin(ctx context.Context, o Origin, secret string, now func() time.Time) originFacts {
-	f := originFacts{name: o.Name}
+	f := originFacts{name: o.Name, url: strings.TrimRight(o.URL, "/")}
 	base, err := url.Parse(strings.TrimSpace(o.URL))
 	if err != nil {
 		return f // the settings are looked at elsewhere
