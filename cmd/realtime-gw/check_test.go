@@ -2,6 +2,8 @@ package main
 
 import (
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"strings"
@@ -156,6 +158,23 @@ func checkFinds(t *testing.T, env []string, names, says string) {
 		}
 	}
 	t.Errorf("check does not say %s and %q: %q", names, says, faults)
+}
+
+// A gateway that answers, and takes no requests, is not healthy.
+func TestHealthcheckOfOneThatIsNotReady(t *testing.T) {
+	status := http.StatusOK
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/readyz" {
+			w.WriteHeader(status)
+		}
+	}))
+	t.Cleanup(server.Close)
+	for _, status = range []int{http.StatusOK, http.StatusServiceUnavailable} {
+		p := run(t, []string{"REALTIME_GW_ADDR=" + server.Listener.Addr().String()}, "healthcheck")
+		if code := p.wait(); (code == 0) != (status == http.StatusOK) {
+			t.Errorf("%d: ends with %d, %s", status, code, p.err)
+		}
+	}
 }
 
 // The health check asks where the gateway listens.
