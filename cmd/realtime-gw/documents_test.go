@@ -88,6 +88,38 @@ func TestSettingsAreDocumented(t *testing.T) {
 	}
 }
 
+// What docs/operations.md calls an alarm is something that the program says.
+func TestAlarmsAreSaid(t *testing.T) {
+	var source strings.Builder
+	for _, dir := range []string{"../../cmd", "../../internal"} {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			source.Write(text)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, alarms, _ := strings.Cut(read(t, "docs", "operations.md"), "## Alarms")
+	alarms, _, _ = strings.Cut(alarms, "\n## ")
+	messages := 0
+	for _, row := range regexp.MustCompile("(?m)^\\| (`.*?`) \\|").FindAllStringSubmatch(alarms, -1) {
+		for _, message := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
+			messages++
+			if !strings.Contains(source.String(), strings.TrimPrefix(message[1], "...")) {
+				t.Errorf("nobody says %q", message[1])
+			}
+		}
+	}
+	if messages < 10 {
+		t.Errorf("%d messages", messages)
+	}
+}
+
 // Nothing is read from the environment but by the command line, so that the list
 // of those is the whole.
 func TestNothingElseIsRead(t *testing.T) {

@@ -71,7 +71,9 @@ func (c *serveCommand) settings() (keys [][]byte, bad []badSetting) {
 	const address = "give an address of this machine, such as :3030"
 	if c.Addr == "" {
 		refuse("REALTIME_GW_ADDR", address, " is empty, and any port would be taken")
-	} else if _, err := net.ResolveTCPAddr("tcp", c.Addr); err != nil {
+	} else if _, port, err := net.SplitHostPort(c.Addr); err != nil {
+		refuse("REALTIME_GW_ADDR", address, ": %v", err)
+	} else if _, err := net.LookupPort("tcp", port); err != nil { // which knows by itself
 		refuse("REALTIME_GW_ADDR", address, ": %v", err)
 	}
 	return keys, bad

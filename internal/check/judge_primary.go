@@ -21,14 +21,17 @@ func judgePrimary(f databaseFacts, slot string) (lines []Line) {
 	} else {
 		lines = append(lines, fine(name, "wal_level is logical"))
 	}
-	full := true
+	full := 0
 	for _, t := range f.tables {
-		if t.stored() && isRunTable(t) && t.identity != "f" {
-			full = false
+		switch {
+		case !t.stored() || !isRunTable(t):
+		case t.identity == "f":
+			full++
+		default:
 			lines = append(lines, wrong(name, "ALTER TABLE "+t.wanted.sql+" REPLICA IDENTITY FULL", "table %s does not log old rows: nobody can tell which feeds a row leaves", t.wanted.sql))
 		}
 	}
-	if full {
+	if full == 2 {
 		lines = append(lines, fine(name, "the run tables log old rows"))
 	}
 	if f.server.Standby {

@@ -63,7 +63,7 @@ func judgeRunTable(name string, t, twin tableFacts) (lines []Line) {
 		case !ok:
 			missing.add(want.name, "ADD COLUMN %s %s", quote(want.name), definition(want, twin))
 			continue
-		case !slices.Contains(want.kind.types, c.TypeName) && !(want.kind.word == status.word && c.Enum):
+		case !want.fits(c):
 			other.add(want.name, "ALTER COLUMN %s TYPE %s USING %[1]s::%[2]s", quote(want.name), rightType(want, twin))
 			continue
 		}
@@ -89,7 +89,7 @@ func judgeRunTable(name string, t, twin tableFacts) (lines []Line) {
 
 // rightType is the twin's, where that can be read, or the platform's.
 func rightType(want wantedColumn, twin tableFacts) string {
-	if c, ok := twin.columns[want.name]; ok && slices.Contains(want.kind.types, c.TypeName) {
+	if c, ok := twin.columns[want.name]; ok && want.fits(c) {
 		return c.Type
 	}
 	return want.kind.spelled
@@ -118,7 +118,7 @@ func compareRunTables(name string, legacy, v2 tableFacts) (lines []Line) {
 		if a.Name == "" || b.Name == "" {
 			continue
 		}
-		if a.Type != b.Type && slices.Contains(want.kind.types, a.TypeName) == slices.Contains(want.kind.types, b.TypeName) {
+		if a.Type != b.Type && want.fits(a) && want.fits(b) {
 			types.add(want.name, "ALTER COLUMN %s TYPE %s USING %[1]s::text::%[2]s", quote(want.name), a.Type)
 		}
 		if a.NotNull != b.NotNull && !want.always {

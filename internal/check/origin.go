@@ -53,13 +53,13 @@ func gatherOrigin(ctx context.Context, o Origin, secret string, now func() time.
 	a := asker{ctx, transport, base, secret}
 
 	before := now()
-	resp, body, err := a.get("health", nil)
+	status, header, body, err := a.get("health", nil)
 	if err != nil {
 		f.err = err
 		return f
 	}
-	f.health, f.server = resp.StatusCode, resp.Header.Get("electric-server")
-	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+	f.health, f.server = status, header.Get("electric-server")
+	if date, err := http.ParseTime(header.Get("Date")); err == nil {
 		// A Date is cut to whole seconds.
 		f.dated, f.clock = true, date.Add(time.Second/2).Sub(before.Add(now().Sub(before)/2))
 	}
@@ -88,23 +88,23 @@ type asker struct {
 	secret    string
 }
 
-func (a asker) get(path string, query url.Values) (*http.Response, []byte, error) {
+func (a asker) get(path string, query url.Values) (status int, header http.Header, body []byte, err error) {
 	target := a.base.JoinPath("v1", path)
 	target.RawQuery = query.Encode()
 	req, err := http.NewRequestWithContext(a.ctx, http.MethodGet, target.String(), http.NoBody)
 	if err != nil {
-		return nil, nil, concealed(err, a.secret)
+		return 0, nil, nil, concealed(err, a.secret)
 	}
 	resp, err := a.transport.RoundTrip(req)
 	if err != nil {
-		return nil, nil, concealed(err, a.secret)
+		return 0, nil, nil, concealed(err, a.secret)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	body, err = io.ReadAll(io.LimitReader(resp.Body, 4<<10))
 	if err != nil {
-		return nil, nil, concealed(err, a.secret)
+		return 0, nil, nil, concealed(err, a.secret)
 	}
-	return resp, body, nil
+	return resp.StatusCode, resp.Header, body, nil
 }
 
 func (a asker) shape(table, secret string) (s shapeAnswer) {
@@ -112,12 +112,10 @@ func (a asker) shape(table, secret string) (s shapeAnswer) {
 	if secret != "" {
 		query.Set("secret", secret)
 	}
-	resp, body, err := a.get("shape", query)
-	if err != nil {
-		s.err = err
+	var body []byte
+	if s.status, _, body, s.err = a.get("shape", query); s.err != nil {
 		return s
 	}
-	s.status = resp.StatusCode
 	var said struct{ Errors map[string][]string }
 	if s.status == http.StatusBadRequest && json.Unmarshal(body, &said) == nil {
 		s.fields = said.Errors

@@ -39,6 +39,11 @@ type wantedColumn struct {
 	always bool // clients end at a row in which it is null
 }
 
+// fits says whether clients can read a column.
+func (w wantedColumn) fits(c columnFacts) bool {
+	return slices.Contains(w.kind.types, c.TypeName) || w.kind.word == status.word && c.Enum
+}
+
 // runColumns are what subscribers get, and what their feeds are chosen by.
 var runColumns = []wantedColumn{
 	{"id", text, true}, {"taskIdentifier", text, true}, {"createdAt", moment, true}, {"updatedAt", moment, true},
