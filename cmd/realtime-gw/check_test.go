@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -162,14 +163,15 @@ func checkFinds(t *testing.T, env []string, names, says string) {
 
 // A gateway that answers, and takes no requests, is not healthy.
 func TestHealthcheckOfOneThatIsNotReady(t *testing.T) {
-	status := http.StatusOK
+	var answer atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/readyz" {
-			w.WriteHeader(status)
+			w.WriteHeader(int(answer.Load()))
 		}
 	}))
 	t.Cleanup(server.Close)
-	for _, status = range []int{http.StatusOK, http.StatusServiceUnavailable} {
+	for _, status := range []int{http.StatusOK, http.StatusServiceUnavailable} {
+		answer.Store(int64(status))
 		p := run(t, []string{"REALTIME_GW_ADDR=" + server.Listener.Addr().String()}, "healthcheck")
 		if code := p.wait(); (code == 0) != (status == http.StatusOK) {
 			t.Errorf("%d: ends with %d, %s", status, code, p.err)
