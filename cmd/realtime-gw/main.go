@@ -3,15 +3,19 @@
 //
 // Each command is a file of its own: dev runs everything that there is on a
 // machine where nothing is set up, serve is production, shapes is the embedded
-// upstream alone, migrate makes the tables, token signs a public token. gateway.go
-// puts the packages together for dev and serve.
+// upstream alone, migrate makes the tables, token signs a public token, check says
+// whether serve will work, healthcheck whether one does. gateway.go puts the
+// packages together for dev and serve, settings.go says what is wrong with their
+// settings.
 package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"syscall"
 
@@ -23,11 +27,31 @@ import (
 type cli struct {
 	LogLevel string `help:"What to log: debug, info, warn or error. dev logs warn by default, the others info." env:"REALTIME_GW_LOG_LEVEL"`
 
+	Version kong.VersionFlag `help:"Print the version, and end."`
+
 	Dev     devCommand     `cmd:"" help:"Start everything on this machine: Postgres, tables, upstream, gateway and a simulated workload."`
 	Serve   serveCommand   `cmd:"" help:"Serve in production, configured by the environment."`
 	Shapes  shapesCommand  `cmd:"" help:"Serve the embedded shape server alone, as an upstream in a process of its own."`
 	Migrate migrateCommand `cmd:"" help:"Create or mend the platform's tables in a database that does not have them."`
 	Token   tokenCommand   `cmd:"" help:"Sign a public access token for an environment."`
+	Check   checkCommand   `cmd:"" help:"Say whether serve will work with this environment, and how to mend what will not."`
+
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask the gateway on this machine whether it takes requests, for a container's health check."`
+}
+
+// version is set by whoever builds where there is no repository, as for an image:
+// go build -ldflags "-X main.version=...".
+var version string
+
+// versionOf falls back on what Go itself has noted of the repository.
+func versionOf(info *debug.BuildInfo, ok bool) string {
+	switch {
+	case version != "":
+		return version
+	case ok:
+		return info.Main.Version
+	}
+	return "unknown"
 }
 
 // levels are the words for what to log; none means the command's own.
@@ -35,8 +59,9 @@ var levels = [...]string{"", "debug", "info", "warn", "error"}
 
 // program is what every command runs in.
 type program struct {
-	out   io.Writer
-	level string
+	out    io.Writer
+	level  string
+	unread []badSetting // of the environment; only check runs with some
 }
 
 // logger writes JSON lines to standard error; standard output is for results.
@@ -50,16 +75,22 @@ func (p *program) logger(fallback zerolog.Level) zerolog.Logger {
 
 func main() {
 	var line cli
-	parsed := kong.Parse(&line, kong.Name("realtime-gw"), kong.UsageOnError(),
+	parser := kong.Must(&line, kong.Name("realtime-gw"), kong.UsageOnError(), kong.Vars{"version": versionOf(debug.ReadBuildInfo())},
 		kong.Description("Two run tables, one realtime feed: a gateway in front of Electric."))
+	unread := setAside(parser.Model)
+	parsed, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
 	if !slices.Contains(levels[:], line.LogLevel) {
-		parsed.Fatalf("REALTIME_GW_LOG_LEVEL is %q: give debug, info, warn or error", line.LogLevel)
+		unread = append(unread, badSetting{"REALTIME_GW_LOG_LEVEL", fmt.Sprintf(" is %q", line.LogLevel), "give debug, info, warn or error"})
+	}
+	if len(unread) > 0 && parsed.Command() != "check" {
+		parsed.Fatalf("%s", unread[0])
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the program at once.
 	context.AfterFunc(ctx, stop)
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	err := parsed.Run(&program{out: os.Stdout, level: line.LogLevel})
+	err = parsed.Run(&program{out: os.Stdout, level: line.LogLevel, unread: unread})
 	stop()
 	parsed.FatalIfErrorf(err)
 }

@@ -9,6 +9,7 @@ import (
 
 type migrateCommand struct {
 	DatabaseURL string `help:"The database. Required." env:"DATABASE_URL"`
+	Demo        bool   `help:"Also make an organization with an environment to try things with, and print its secret key."`
 }
 
 // Run makes what is missing, and says what it did.
@@ -30,6 +31,13 @@ func (c *migrateCommand) Run(ctx context.Context, p *program) error {
 	}
 	if len(actions) == 0 {
 		fmt.Fprintln(p.out, "nothing to do: the tables are as they should be")
+	}
+	if c.Demo {
+		demo, err := schema.SeedDemo(ctx, pool)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.out, "environment %s, key %s\n", demo.EnvironmentID, demo.APIKey)
 	}
 	return nil
 }

@@ -2,17 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"math"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
-	"github.com/realtime-gw/realtime-gw/internal/cursor"
 	"github.com/realtime-gw/realtime-gw/internal/embedded"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
@@ -81,41 +77,11 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 	return errors.Join(a.serve(ctx, listener), whyEnded(up.embedded))
 }
 
-// maxAgeMs is the longest time.Duration, in milliseconds.
-const maxAgeMs = int64(math.MaxInt64 / time.Millisecond)
-
 // check refuses what cannot work, before anything is started.
 func (c *serveCommand) check() ([][]byte, error) {
-	switch {
-	case c.DatabaseURL == "":
-		return nil, errNoDatabase
-	case c.CursorKeys == "":
-		return nil, fmt.Errorf("REALTIME_GW_CURSOR_KEYS is not set: make a key with openssl rand -hex %d", cursor.MinKey)
-	case c.Origin != "" && c.OriginShards != "":
-		return nil, errors.New("ELECTRIC_ORIGIN and ELECTRIC_ORIGIN_SHARDS are both set: unset one of them")
-	case c.Embedded && c.Origin+c.OriginShards != "":
-		return nil, errors.New("REALTIME_GW_EMBEDDED and ELECTRIC_ORIGIN or ELECTRIC_ORIGIN_SHARDS are both set: unset one of them")
-	case !c.Embedded && c.Origin+c.OriginShards == "":
-		return nil, errors.New("ELECTRIC_ORIGIN is not set: give Electric's base URL, or REALTIME_GW_EMBEDDED=1 on a single machine")
-	case c.MaxAgeMs < int64(time.Minute/time.Millisecond):
-		return nil, fmt.Errorf("REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS is %d: give a minute, 60000, or more", c.MaxAgeMs)
-	case c.MaxAgeMs > maxAgeMs:
-		return nil, fmt.Errorf("REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS is %d: give %d or less", c.MaxAgeMs, maxAgeMs)
-	case c.Limit < 1:
-		return nil, fmt.Errorf("REALTIME_CONCURRENCY_LIMIT is %d: give 1 or more", c.Limit)
-	}
-	return parseKeys(c.CursorKeys)
-}
-
-// parseKeys reads REALTIME_GW_CURSOR_KEYS. Its errors do not repeat a key.
-func parseKeys(list string) ([][]byte, error) {
-	var keys [][]byte
-	for i, text := range strings.Split(list, ",") {
-		key, err := hex.DecodeString(strings.TrimSpace(text))
-		if err != nil || len(key) < cursor.MinKey {
-			return nil, fmt.Errorf("REALTIME_GW_CURSOR_KEYS: key %d is not %d bytes or more in hex: make one with openssl rand -hex %d", i+1, cursor.MinKey, cursor.MinKey)
-		}
-		keys = append(keys, key)
+	keys, bad := c.settings()
+	if len(bad) > 0 {
+		return nil, bad[0]
 	}
 	return keys, nil
 }
@@ -136,16 +102,12 @@ func (c *serveCommand) upstream(ctx context.Context, log zerolog.Logger) (*upstr
 		}
 		return &upstream{[]shapes.Source{source}, server, func() { closeEmbedded(server, log) }}, nil
 	}
-	name, origins := "ELECTRIC_ORIGIN", []string{c.Origin}
-	if c.OriginShards != "" {
-		name, origins = "ELECTRIC_ORIGIN_SHARDS", strings.Split(c.OriginShards, ",")
-	}
 	transport := electric.NewTransport()
 	up := &upstream{close: transport.CloseIdleConnections}
-	for i, origin := range origins {
-		client, err := electric.New(electric.Config{Origin: strings.TrimSpace(origin), Secret: c.Secret, Transport: transport})
+	for _, origin := range c.origins() {
+		client, err := electric.New(electric.Config{Origin: origin.URL, Secret: c.Secret, Transport: transport})
 		if err != nil {
-			return nil, fmt.Errorf("%s, number %d: %w", name, i+1, err)
+			return nil, fmt.Errorf("%s: %w", origin.Name, err)
 		}
 		up.sources = append(up.sources, client)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptrace"
 	"os"
@@ -219,6 +220,16 @@ func TestMigrateTwice(t *testing.T) {
 		if code := p.wait(); code != 0 || !strings.Contains(p.out.String(), says) {
 			t.Errorf("time %d: %d, %s", i+1, code, p.out)
 		}
+	}
+	first := run(t, []string{"DATABASE_URL=" + database}, "migrate", "--demo")
+	first.wait()
+	var environment, key string
+	if _, err := fmt.Sscanf(strings.ReplaceAll(first.out.until(t, "key tr_dev_"), ",", ""), "nothing to do: the tables are as they should be\nenvironment %s key %s\n", &environment, &key); err != nil {
+		t.Fatalf("%s: %v", first.out, err)
+	}
+	second := run(t, []string{"DATABASE_URL=" + database}, "migrate", "--demo")
+	if second.wait() != 0 || !strings.Contains(second.out.String(), environment+", key "+key+"\n") {
+		t.Errorf("the second time the environment is another: %s", second.out)
 	}
 }
 

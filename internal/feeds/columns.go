@@ -22,3 +22,6 @@ func without(skip []string) []string {
 		return slices.Contains(skip, c) && !slices.Contains(reserved[:], c)
 	})
 }
+
+// Columns is the whole list: what the run tables must have.
+func Columns() []string { return without(nil) }

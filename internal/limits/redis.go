@@ -59,12 +59,20 @@ type Redis struct {
 
 var _ Concurrency = (*Redis)(nil)
 
+// CheckURL says whether a text can be RedisConfig.URL. The error does not repeat it.
+func CheckURL(url string) error {
+	if _, err := redis.ParseURL(url); err != nil { // which quotes the URL
+		return errors.New("limits: not the URL of a Redis: give redis://host:6379, rediss:// for TLS, or unix:///path")
+	}
+	return nil
+}
+
 // NewRedis makes a Redis. It asks nothing yet: a Redis that is down is no reason
 // not to start. The error is that of a URL that is none.
 func NewRedis(c RedisConfig) (*Redis, error) {
 	options, err := redis.ParseURL(c.URL)
-	if err != nil { // which quotes the URL
-		return nil, errors.New("limits: not the URL of a Redis: give redis://host:6379, rediss:// for TLS, or unix:///path")
+	if err != nil {
+		return nil, CheckURL(c.URL)
 	}
 	c.URL = "" // so that no printed Redis holds a password
 	if c.Wait <= 0 {

@@ -23,12 +23,15 @@ type Stream struct {
 
 var slotName = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
 
+// ValidSlot says whether a text can be the name of a slot.
+func ValidSlot(name string) bool { return slotName.MatchString(name) }
+
 // Open takes the lock on the slot's name, checks that the tables can be
 // followed, and makes publication and slot. It waits until the transactions
 // that are open now have ended: the slot's first position must not cut one.
 // Close the Stream when it is no longer used.
 func Open(ctx context.Context, cfg Config) (*Stream, error) {
-	if !slotName.MatchString(cfg.Slot) {
+	if !ValidSlot(cfg.Slot) {
 		return nil, fmt.Errorf("slot name %q (REALTIME_GW_SLOT): use lower case letters, digits and underscores, at most 63", cfg.Slot)
 	}
 	if len(cfg.Tables) == 0 {
