@@ -76,7 +76,7 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	defer closeEmbedded(server, log)
+	defer closeEmbedded(context.WithoutCancel(ctx), server, log)
 	a, err := assemble(parts{primary: pool, sources: []shapes.Source{source}, keys: [][]byte{key}, maxAge: 0, log: log})
 	if err != nil {
 		return err
@@ -109,7 +109,8 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	state.print(p.out)
-	return errors.Join(a.serve(ctx, listener), whyEnded(server))
+	// On one machine there is nowhere else to go: who is held is told at once.
+	return errors.Join(a.serve(ctx, listener, a.drain(p.hurry, 0, server)), whyEnded(server))
 }
 
 // prepare empties the directory if that is wanted. Its lock is held.

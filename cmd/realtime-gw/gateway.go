@@ -44,8 +44,9 @@ type assembly struct {
 	store   *runstore.Store
 	feeds   *feeds.Service
 	flights *flight.Group
-	ready   atomic.Bool
 	log     zerolog.Logger
+
+	ready, draining atomic.Bool
 }
 
 func assemble(p parts) (*assembly, error) {
@@ -90,43 +91,15 @@ func assemble(p parts) (*assembly, error) {
 	})
 	a.handler, err = gateway.New(gateway.Config{
 		Auth: authenticator, Finder: finder, Feeds: a.feeds,
-		Slots: p.slots, ConcurrencyLimit: p.limit, Ready: a.ready.Load, Log: p.log,
+		Slots: p.slots, ConcurrencyLimit: p.limit, Ready: a.ready.Load, Draining: a.draining.Load, Log: p.log,
 	})
 	return a, err
 }
 
-// drainTime is how long requests have to end after the program was told to.
-const drainTime = 20 * time.Second
-
-// serve takes requests until ctx ends, then drains: no longer ready, held polls
-// answered, running answers finished.
-func (a *assembly) serve(ctx context.Context, listener net.Listener) error {
-	return serveHTTP(ctx, listener, gateway.NewHTTPServer(gateway.ServerConfig{Handler: a.handler, Log: a.log}),
-		func() { a.ready.Store(true) },
-		func() {
-			a.ready.Store(false)
-			a.feeds.Drain()
-		})
-}
-
-// serveHTTP runs a server until ctx ends and its requests have, or drainTime is
-// over.
-func serveHTTP(ctx context.Context, listener net.Listener, server *http.Server, began, ending func()) error {
-	failed := make(chan error, 1)
-	go func() { failed <- gateway.Serve(server, listener) }()
-	began()
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serving on %s: %w", listener.Addr(), err)
-	case <-ctx.Done():
-	}
-	ending()
-	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-	defer cancel()
-	if err := server.Shutdown(patience); err != nil {
-		return errors.Join(fmt.Errorf("requests were still running after %s: %w", drainTime, err), server.Close())
-	}
-	return nil
+// serve takes requests until ctx ends, and then ends as end says.
+func (a *assembly) serve(ctx context.Context, listener net.Listener, end ending) error {
+	a.ready.Store(true)
+	return serveHTTP(ctx, listener, gateway.NewHTTPServer(gateway.ServerConfig{Handler: a.handler, Log: a.log}), a.log, end)
 }
 
 var errNoDatabase = errors.New("DATABASE_URL is not set: give the postgres:// URL of the platform's database")

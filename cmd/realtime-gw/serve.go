@@ -19,18 +19,19 @@ import (
 )
 
 type serveCommand struct {
-	Addr         string `help:"Address to listen on." env:"REALTIME_GW_ADDR" default:":3030"`
-	DatabaseURL  string `help:"The platform's database. Required." env:"DATABASE_URL"`
-	ReplicaURL   string `help:"A read replica of it, asked first." env:"DATABASE_READ_REPLICA_URL"`
-	Origin       string `name:"electric-origin" help:"Electric's base URL, such as http://electric:3000." env:"ELECTRIC_ORIGIN"`
-	OriginShards string `name:"electric-origin-shards" help:"Several of them, joined by commas, that shapes are shared among. Add new ones at the end." env:"ELECTRIC_ORIGIN_SHARDS"`
-	Secret       string `name:"electric-secret" help:"Electric's secret." env:"ELECTRIC_SECRET"`
-	Embedded     bool   `help:"Be the upstream as well: one instance only." env:"REALTIME_GW_EMBEDDED"`
-	Slot         string `help:"Replication slot of the embedded upstream." env:"REALTIME_GW_SLOT" default:"realtime_gw_serve"`
-	CursorKeys   string `help:"Keys that authenticate cursors: current and previous, each 32 bytes or more in hex, joined by a comma. Required." env:"REALTIME_GW_CURSOR_KEYS"`
-	MaxAgeMs     int64  `name:"max-created-at-age-ms" help:"How far back a tag feed may reach, in milliseconds." env:"REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS" default:"86400000"`
-	RedisURL     string `help:"A Redis through which instances, and the platform, count live subscriptions together, such as redis://redis:6379. Without it each instance counts its own." env:"REDIS_URL"`
-	Limit        int    `name:"concurrency-limit" help:"Live subscriptions of one environment at a time." env:"REALTIME_CONCURRENCY_LIMIT" default:"100000"`
+	Addr         string        `help:"Address to listen on." env:"REALTIME_GW_ADDR" default:":3030"`
+	DatabaseURL  string        `help:"The platform's database. Required." env:"DATABASE_URL"`
+	ReplicaURL   string        `help:"A read replica of it, asked first." env:"DATABASE_READ_REPLICA_URL"`
+	Origin       string        `name:"electric-origin" help:"Electric's base URL, such as http://electric:3000." env:"ELECTRIC_ORIGIN"`
+	OriginShards string        `name:"electric-origin-shards" help:"Several of them, joined by commas, that shapes are shared among. Add new ones at the end." env:"ELECTRIC_ORIGIN_SHARDS"`
+	Secret       string        `name:"electric-secret" help:"Electric's secret." env:"ELECTRIC_SECRET"`
+	Embedded     bool          `help:"Be the upstream as well: one instance only." env:"REALTIME_GW_EMBEDDED"`
+	Slot         string        `help:"Replication slot of the embedded upstream." env:"REALTIME_GW_SLOT" default:"realtime_gw_serve"`
+	CursorKeys   string        `help:"Keys that authenticate cursors: current and previous, each 32 bytes or more in hex, joined by a comma. Required." env:"REALTIME_GW_CURSOR_KEYS"`
+	MaxAgeMs     int64         `name:"max-created-at-age-ms" help:"How far back a tag feed may reach, in milliseconds." env:"REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS" default:"86400000"`
+	RedisURL     string        `help:"A Redis through which instances, and the platform, count live subscriptions together, such as redis://redis:6379. Without it each instance counts its own." env:"REDIS_URL"`
+	Drain        time.Duration `help:"How long the end takes, after SIGTERM: meanwhile /readyz fails, and those who wait are sent away one after another. A second SIGTERM cuts it short." env:"REALTIME_GW_DRAIN" default:"25s"`
+	Limit        int           `name:"concurrency-limit" help:"Live subscriptions of one environment at a time." env:"REALTIME_CONCURRENCY_LIMIT" default:"100000"`
 }
 
 // Run serves until ctx ends, or the embedded server cannot follow its database.
@@ -78,7 +79,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 	}
 	defer a.flights.Close()
 	log.Info().Stringer("addr", listener.Addr()).Bool("embedded", c.Embedded).Msg("serving")
-	return errors.Join(a.serve(ctx, listener), whyEnded(up.embedded))
+	return errors.Join(a.serve(ctx, listener, a.drain(p.hurry, c.Drain, up.embedded)), whyEnded(up.embedded))
 }
 
 // maxAgeMs is the longest time.Duration, in milliseconds.
@@ -101,6 +102,8 @@ func (c *serveCommand) check() ([][]byte, error) {
 		return nil, fmt.Errorf("REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS is %d: give a minute, 60000, or more", c.MaxAgeMs)
 	case c.MaxAgeMs > maxAgeMs:
 		return nil, fmt.Errorf("REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS is %d: give %d or less", c.MaxAgeMs, maxAgeMs)
+	case c.Drain < 0:
+		return nil, fmt.Errorf("REALTIME_GW_DRAIN is %s: give a time such as 25s, or 0s to end at once", c.Drain)
 	case c.Limit < 1:
 		return nil, fmt.Errorf("REALTIME_CONCURRENCY_LIMIT is %d: give 1 or more", c.Limit)
 	}
@@ -134,7 +137,7 @@ func (c *serveCommand) upstream(ctx context.Context, log zerolog.Logger) (*upstr
 		if err != nil {
 			return nil, err
 		}
-		return &upstream{[]shapes.Source{source}, server, func() { closeEmbedded(server, log) }}, nil
+		return &upstream{[]shapes.Source{source}, server, func() { closeEmbedded(context.WithoutCancel(ctx), server, log) }}, nil
 	}
 	name, origins := "ELECTRIC_ORIGIN", []string{c.Origin}
 	if c.OriginShards != "" {
@@ -159,15 +162,18 @@ func startEmbedded(ctx context.Context, url, slot string, log zerolog.Logger) (*
 	}
 	client, err := electric.New(electric.Config{Origin: "http://embedded", Transport: server.Transport()})
 	if err != nil {
-		closeEmbedded(server, log)
+		closeEmbedded(context.WithoutCancel(ctx), server, log)
 		return nil, nil, err
 	}
 	return server, client, nil
 }
 
+// closeTime is how long the embedded server may take to close.
+const closeTime = 20 * time.Second
+
 // closeEmbedded drops the slot, which would otherwise keep WAL for nobody.
-func closeEmbedded(server *embedded.Server, log zerolog.Logger) {
-	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+func closeEmbedded(ctx context.Context, server *embedded.Server, log zerolog.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, closeTime)
 	defer cancel()
 	if err := server.Close(ctx); err != nil {
 		log.Error().Err(err).Msg("closing the embedded shape server")

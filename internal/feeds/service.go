@@ -29,9 +29,8 @@ type Config struct {
 
 // Service answers the readers of feeds. It is safe for concurrent use.
 type Service struct {
-	config  Config
-	drained context.Context
-	drain   context.CancelFunc
+	config Config
+	cuts   *cuts
 }
 
 // New makes a Service.
@@ -45,14 +44,8 @@ func New(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Service{config: c}
-	s.drained, s.drain = context.WithCancel(context.Background())
-	return s
+	return &Service{config: c, cuts: newCuts()}
 }
-
-// Drain answers all held requests now, and further ones without holding them.
-// The process is about to end.
-func (s *Service) Drain() { s.drain() }
 
 // Place is where a client is in a feed: the strings that it got with its last
 // answer, as it sent them, and how long it may stay.
@@ -121,8 +114,9 @@ func (s *Service) Next(ctx context.Context, f *Feed, p Place, live bool) (*Batch
 	if err != nil {
 		return nil, s.mustRefetch(f, err)
 	}
-	req := merge.Request{Definitions: f.definitions(at.Floor), From: at.Sides, Xmin: at.Xmin, Cut: s.drained.Done()}
+	req := merge.Request{Definitions: f.definitions(at.Floor), From: at.Sides, Xmin: at.Xmin}
 	if live {
+		req.Cut = s.cuts.one()
 		req.Hold = s.hold(p.Until)
 	}
 	answer, err := s.config.Merger.Next(ctx, req)
@@ -145,7 +139,7 @@ func (s *Service) Next(ctx context.Context, f *Feed, p Place, live bool) (*Batch
 // before. The client hears then that it is up to date, and that it may no longer
 // ask when it asks again.
 func (s *Service) hold(until time.Time) time.Duration {
-	hold := time.Duration(float64(s.config.Hold) * (0.85 + 0.3*rand.Float64()))
+	hold := s.cuts.shortened(time.Duration(float64(s.config.Hold) * (0.85 + 0.3*rand.Float64())))
 	if !until.IsZero() {
 		hold = max(min(hold, until.Sub(s.config.Now())), 1) // 0 would be a request that is not live
 	}

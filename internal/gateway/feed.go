@@ -34,6 +34,7 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request, who *auth.Princi
 	place := feeds.Place{Handle: q.Handle, Offset: q.Offset, Cursor: q.Cursor, Expired: q.ExpiredHandle, Until: who.Expires}
 	client := dialectOf(r.Header)
 	batch, err := g.config.Feeds.Next(r.Context(), feed, place, q.Live)
+	g.endConnection(w)
 	if err != nil {
 		return feedError(w, client, err)
 	}
