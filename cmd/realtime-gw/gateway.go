@@ -19,8 +19,10 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/limits"
 	"github.com/realtime-gw/realtime-gw/internal/lookup"
 	"github.com/realtime-gw/realtime-gw/internal/merge"
+	"github.com/realtime-gw/realtime-gw/internal/metrics"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/sharded"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/steady"
@@ -29,12 +31,13 @@ import (
 // parts are what a gateway is put together from.
 type parts struct {
 	primary *pgxpool.Pool
-	replica *pgxpool.Pool   // nil: none
-	sources []shapes.Source // one, or several that shapes are shared among
+	replica *pgxpool.Pool      // nil: none
+	sources []*electric.Client // one, or several that shapes are shared among
 	keys    [][]byte
 	maxAge  time.Duration
 	slots   limits.Concurrency // nil: counted in this process
 	limit   int
+	metrics *metrics.Metrics
 	log     zerolog.Logger
 }
 
@@ -74,16 +77,23 @@ func assemble(p parts) (*assembly, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.metrics.WatchCaches(directory.Counts)
+	p.metrics.WatchCaches(finder.Counts)
 	a := &assembly{store: store, log: p.log}
 	var shards []shapes.Patient
 	for i, source := range p.sources {
-		shards = append(shards, steady.New(steady.Config{Source: source, Log: p.log.With().Int("origin", i+1).Logger()}))
+		shard := steady.New(steady.Config{Source: p.metrics.Count(source), Log: p.log.With().Int("origin", i+1).Logger()})
+		p.metrics.WatchOrigin(i+1, shard.Stats)
+		p.metrics.WatchRepairs(i+1, source.Repairs)
+		shards = append(shards, shard)
 	}
 	upstream, err := sharded.New(shards...)
 	if err != nil {
 		return nil, err
 	}
-	a.flights = flight.New(flight.Config{Source: upstream})
+	a.flights = flight.New(flight.Config{Source: upstream, Landed: p.metrics.Landed})
+	p.metrics.WatchFlights(a.flights.InAir)
+	p.metrics.WatchReady(a.ready.Load)
 	a.feeds = feeds.New(feeds.Config{
 		Merger: merge.New(merge.Config{Upstreams: [merge.Sides]*flight.Group{a.flights, a.flights}}),
 		Codec:  codec,
@@ -91,7 +101,7 @@ func assemble(p parts) (*assembly, error) {
 	})
 	a.handler, err = gateway.New(gateway.Config{
 		Auth: authenticator, Finder: finder, Feeds: a.feeds,
-		Slots: p.slots, ConcurrencyLimit: p.limit, Ready: a.ready.Load, Draining: a.draining.Load, Log: p.log,
+		Slots: p.slots, ConcurrencyLimit: p.limit, Ready: a.ready.Load, Draining: a.draining.Load, Observer: p.metrics, Log: p.log,
 	})
 	return a, err
 }

@@ -14,11 +14,12 @@ import (
 
 	"github.com/realtime-gw/realtime-gw/internal/cursor"
 	"github.com/realtime-gw/realtime-gw/internal/embedded"
-	"github.com/realtime-gw/realtime-gw/internal/shapes"
+	"github.com/realtime-gw/realtime-gw/internal/metrics"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
 )
 
 type serveCommand struct {
+	observed
 	Addr         string        `help:"Address to listen on." env:"REALTIME_GW_ADDR" default:":3030"`
 	DatabaseURL  string        `help:"The platform's database. Required." env:"DATABASE_URL"`
 	ReplicaURL   string        `help:"A read replica of it, asked first." env:"DATABASE_READ_REPLICA_URL"`
@@ -46,7 +47,12 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		return fmt.Errorf("REALTIME_GW_ADDR: %w", err)
 	}
 	defer listener.Close()
-	made := parts{keys: keys, maxAge: time.Duration(c.MaxAgeMs) * time.Millisecond, limit: c.Limit, log: log}
+	made := parts{keys: keys, maxAge: time.Duration(c.MaxAgeMs) * time.Millisecond, limit: c.Limit, metrics: metrics.New(), log: log}
+	stopMetrics, err := c.serveMetrics(made.metrics, log)
+	if err != nil {
+		return err
+	}
+	defer stopMetrics()
 	if c.RedisURL != "" {
 		shared, err := openRedis(ctx, c.RedisURL, log)
 		if err != nil {
@@ -54,6 +60,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		}
 		defer closeRedis(shared, log)
 		made.slots = shared
+		made.metrics.WatchUncounted(shared.Uncounted)
 	}
 	if made.primary, err = openPool(ctx, "DATABASE_URL", c.DatabaseURL); err != nil {
 		return err
@@ -65,7 +72,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		}
 		defer made.replica.Close()
 	}
-	up, err := c.upstream(ctx, log)
+	up, err := c.upstream(ctx, made.metrics, log)
 	if err != nil {
 		return err
 	}
@@ -126,18 +133,18 @@ func parseKeys(list string) ([][]byte, error) {
 // upstream is what a gateway asks: each Electric over HTTP, or the embedded server
 // through the same client without a socket.
 type upstream struct {
-	sources  []shapes.Source
+	sources  []*electric.Client
 	embedded *embedded.Server // nil: none
 	close    func()
 }
 
-func (c *serveCommand) upstream(ctx context.Context, log zerolog.Logger) (*upstream, error) {
+func (c *serveCommand) upstream(ctx context.Context, m *metrics.Metrics, log zerolog.Logger) (*upstream, error) {
 	if c.Embedded {
-		server, source, err := startEmbedded(ctx, c.DatabaseURL, c.Slot, log)
+		server, source, err := startEmbedded(ctx, c.DatabaseURL, c.Slot, m, log)
 		if err != nil {
 			return nil, err
 		}
-		return &upstream{[]shapes.Source{source}, server, func() { closeEmbedded(context.WithoutCancel(ctx), server, log) }}, nil
+		return &upstream{[]*electric.Client{source}, server, func() { closeEmbedded(context.WithoutCancel(ctx), server, log) }}, nil
 	}
 	name, origins := "ELECTRIC_ORIGIN", []string{c.Origin}
 	if c.OriginShards != "" {
@@ -155,8 +162,8 @@ func (c *serveCommand) upstream(ctx context.Context, log zerolog.Logger) (*upstr
 	return up, nil
 }
 
-func startEmbedded(ctx context.Context, url, slot string, log zerolog.Logger) (*embedded.Server, shapes.Source, error) {
-	server, err := embedded.New(ctx, embedded.Config{DatabaseURL: url, Slot: slot, Logger: log})
+func startEmbedded(ctx context.Context, url, slot string, m *metrics.Metrics, log zerolog.Logger) (*embedded.Server, *electric.Client, error) {
+	server, err := embedded.New(ctx, embedded.Config{DatabaseURL: url, Slot: slot, Committed: m.Commits(), Logger: log})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -165,6 +172,7 @@ func startEmbedded(ctx context.Context, url, slot string, log zerolog.Logger) (*
 		closeEmbedded(context.WithoutCancel(ctx), server, log)
 		return nil, nil, err
 	}
+	m.WatchEmbedded(server)
 	return server, client, nil
 }
 

@@ -84,6 +84,7 @@ type Batch struct {
 // start over, with this handle.
 type MustRefetch struct {
 	Handle string
+	Reason Reason
 	cause  error
 }
 
@@ -208,5 +209,5 @@ func (s *Service) mustRefetch(f *Feed, cause error) error {
 	if err != nil {
 		return err
 	}
-	return &MustRefetch{Handle: handle, cause: cause}
+	return &MustRefetch{Handle: handle, Reason: reasonOf(cause), cause: cause}
 }

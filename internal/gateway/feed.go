@@ -27,15 +27,19 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request, who *auth.Princi
 	if q.Live {
 		release, ok := g.config.Slots.Acquire(r.Context(), who.Environment.ID, g.config.ConcurrencyLimit)
 		if !ok {
+			g.config.Observer.Limited()
 			return tooMany()
 		}
 		defer release()
 	}
 	place := feeds.Place{Handle: q.Handle, Offset: q.Offset, Cursor: q.Cursor, Expired: q.ExpiredHandle, Until: who.Expires}
 	client := dialectOf(r.Header)
-	batch, err := g.config.Feeds.Next(r.Context(), feed, place, q.Live)
+	batch, err := g.next(r, feed, place, q.Live)
 	g.endConnection(w)
 	if err != nil {
+		if refetch, ok := errors.AsType[*feeds.MustRefetch](err); ok {
+			g.config.Observer.Refetched(refetch.Reason)
+		}
 		return feedError(w, client, err)
 	}
 	defer batch.Close()

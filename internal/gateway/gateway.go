@@ -42,6 +42,8 @@ type Config struct {
 	// answer is the last of its connection, so that its client, who comes back,
 	// gets to another process.
 	Draining func() bool
+	// Observer is told of requests. Default: nobody is.
+	Observer Observer
 	// Log gets a line for each request, and what went wrong.
 	Log zerolog.Logger
 }
@@ -63,9 +65,12 @@ func New(c Config) (http.Handler, error) {
 	if c.Draining == nil {
 		c.Draining = func() bool { return false }
 	}
+	if c.Observer == nil {
+		c.Observer = nobody{}
+	}
 	g := &gateway{c}
 	r := chi.NewRouter()
-	r.Use(accessLog(c.Log), g.lastInADrain)
+	r.Use(accessLog(c.Log, c.Observer), g.lastInADrain)
 	r.NotFound(orError(func(http.ResponseWriter, *http.Request) error { return notFound(false) }))
 	r.MethodNotAllowed(orError(methodNotAllowed))
 	r.Get("/healthz", g.health)
