@@ -73,7 +73,7 @@ func (s scraped) since(before scraped, name string) float64 {
 func untilGrown(t *testing.T, origin string, before scraped, want map[string]float64) scraped {
 	t.Helper()
 	deadline := time.Now().Add(patience)
-	for tick := time.NewTicker(20 * time.Millisecond); ; <-tick.C {
+	for tick := time.NewTicker(100 * time.Millisecond); ; <-tick.C {
 		now, wrong := scrape(t, origin), ""
 		for name, grown := range want {
 			if got := now.since(before, name); got != grown {
