@@ -21,6 +21,7 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/schema"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
 	"github.com/realtime-gw/realtime-gw/internal/simulate"
+	"github.com/realtime-gw/realtime-gw/internal/tracing"
 )
 
 type devCommand struct {
@@ -80,12 +81,17 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer stopMetrics()
-	server, source, err := startEmbedded(ctx, url, c.Slot, counts, log)
+	traces, err := tracing.Start(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer closeTracing(ctx, traces, log)
+	server, source, err := startEmbedded(ctx, url, c.Slot, counts, traces, log)
 	if err != nil {
 		return err
 	}
 	defer closeEmbedded(context.WithoutCancel(ctx), server, log)
-	a, err := assemble(parts{primary: pool, sources: []*electric.Client{source}, metrics: counts, keys: [][]byte{key}, maxAge: 0, log: log})
+	a, err := assemble(parts{primary: pool, sources: []*electric.Client{source}, metrics: counts, traces: traces, keys: [][]byte{key}, maxAge: 0, log: log})
 	if err != nil {
 		return err
 	}

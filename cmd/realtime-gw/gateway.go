@@ -26,6 +26,7 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/sharded"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/steady"
+	"github.com/realtime-gw/realtime-gw/internal/tracing"
 )
 
 // parts are what a gateway is put together from.
@@ -38,6 +39,7 @@ type parts struct {
 	slots   limits.Concurrency // nil: counted in this process
 	limit   int
 	metrics *metrics.Metrics
+	traces  *tracing.Tracing // nil: none
 	log     zerolog.Logger
 }
 
@@ -101,7 +103,7 @@ func assemble(p parts) (*assembly, error) {
 	})
 	a.handler, err = gateway.New(gateway.Config{
 		Auth: authenticator, Finder: finder, Feeds: a.feeds,
-		Slots: p.slots, ConcurrencyLimit: p.limit, Ready: a.ready.Load, Draining: a.draining.Load, Observer: p.metrics, Log: p.log,
+		Slots: p.slots, ConcurrencyLimit: p.limit, Ready: a.ready.Load, Draining: a.draining.Load, Observer: p.metrics, Trace: p.traces.Handler, Log: p.log,
 	})
 	return a, err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/embedded"
 	"github.com/realtime-gw/realtime-gw/internal/metrics"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
+	"github.com/realtime-gw/realtime-gw/internal/tracing"
 )
 
 type serveCommand struct {
@@ -53,6 +54,10 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer stopMetrics()
+	if made.traces, err = tracing.Start(ctx, log); err != nil {
+		return err
+	}
+	defer closeTracing(ctx, made.traces, log)
 	if c.RedisURL != "" {
 		shared, err := openRedis(ctx, c.RedisURL, log)
 		if err != nil {
@@ -72,7 +77,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		}
 		defer made.replica.Close()
 	}
-	up, err := c.upstream(ctx, made.metrics, log)
+	up, err := c.upstream(ctx, made.metrics, made.traces, log)
 	if err != nil {
 		return err
 	}
@@ -138,9 +143,9 @@ type upstream struct {
 	close    func()
 }
 
-func (c *serveCommand) upstream(ctx context.Context, m *metrics.Metrics, log zerolog.Logger) (*upstream, error) {
+func (c *serveCommand) upstream(ctx context.Context, m *metrics.Metrics, traces *tracing.Tracing, log zerolog.Logger) (*upstream, error) {
 	if c.Embedded {
-		server, source, err := startEmbedded(ctx, c.DatabaseURL, c.Slot, m, log)
+		server, source, err := startEmbedded(ctx, c.DatabaseURL, c.Slot, m, traces, log)
 		if err != nil {
 			return nil, err
 		}
@@ -153,7 +158,7 @@ func (c *serveCommand) upstream(ctx context.Context, m *metrics.Metrics, log zer
 	transport := electric.NewTransport()
 	up := &upstream{close: transport.CloseIdleConnections}
 	for i, origin := range origins {
-		client, err := electric.New(electric.Config{Origin: strings.TrimSpace(origin), Secret: c.Secret, Transport: transport})
+		client, err := electric.New(electric.Config{Origin: strings.TrimSpace(origin), Secret: c.Secret, Transport: traces.Transport(transport)})
 		if err != nil {
 			return nil, fmt.Errorf("%s, number %d: %w", name, i+1, err)
 		}
@@ -162,12 +167,12 @@ func (c *serveCommand) upstream(ctx context.Context, m *metrics.Metrics, log zer
 	return up, nil
 }
 
-func startEmbedded(ctx context.Context, url, slot string, m *metrics.Metrics, log zerolog.Logger) (*embedded.Server, *electric.Client, error) {
+func startEmbedded(ctx context.Context, url, slot string, m *metrics.Metrics, traces *tracing.Tracing, log zerolog.Logger) (*embedded.Server, *electric.Client, error) {
 	server, err := embedded.New(ctx, embedded.Config{DatabaseURL: url, Slot: slot, Committed: m.Commits(), Logger: log})
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := electric.New(electric.Config{Origin: "http://embedded", Transport: server.Transport()})
+	client, err := electric.New(electric.Config{Origin: "http://embedded", Transport: traces.Transport(server.Transport())})
 	if err != nil {
 		closeEmbedded(context.WithoutCancel(ctx), server, log)
 		return nil, nil, err

@@ -43,13 +43,13 @@ func accessLog(log zerolog.Logger, observer Observer) func(http.Handler) http.Ha
 					Route: routePattern(r), Status: loggedStatus(recorded.Status(), returned, r.Context().Err() != nil),
 					Broken: !returned && recorded.Status() != 0, Bytes: recorded.BytesWritten(), Took: took - note.held,
 				}
-				log.Info().
-					Str("method", loggedMethod(r.Method)).
-					Str("route", end.Route).
-					Int("status", end.Status).
-					Int("bytes", end.Bytes).
-					Dur("duration", took).
-					Msg("request")
+				zerolog.Ctx(note).Info(). // what was added to it on the way stands in this line too
+								Str("method", loggedMethod(r.Method)).
+								Str("route", end.Route).
+								Int("status", end.Status).
+								Int("bytes", end.Bytes).
+								Dur("duration", took).
+								Msg("request")
 				observer.Answered(end)
 			}()
 			next.ServeHTTP(recorded, r)

@@ -44,6 +44,8 @@ type Config struct {
 	Draining func() bool
 	// Observer is told of requests. Default: nobody is.
 	Observer Observer
+	// Trace goes around the routes, inside the log; nil: nothing does.
+	Trace func(http.Handler) http.Handler
 	// Log gets a line for each request, and what went wrong.
 	Log zerolog.Logger
 }
@@ -71,6 +73,9 @@ func New(c Config) (http.Handler, error) {
 	g := &gateway{c}
 	r := chi.NewRouter()
 	r.Use(accessLog(c.Log, c.Observer), g.lastInADrain)
+	if c.Trace != nil {
+		r.Use(c.Trace)
+	}
 	r.NotFound(orError(func(http.ResponseWriter, *http.Request) error { return notFound(false) }))
 	r.MethodNotAllowed(orError(methodNotAllowed))
 	r.Get("/healthz", g.health)

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/realtime-gw/realtime-gw/internal/metrics"
+	"github.com/realtime-gw/realtime-gw/internal/tracing"
 )
 
 // observed are the settings of commands that can be looked at from outside.
@@ -71,4 +72,13 @@ func metricsHandler(m *metrics.Metrics, addr net.Addr) http.Handler {
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
 	return mux
+}
+
+// closeTracing exports the last traces, if their collector is there.
+func closeTracing(ctx context.Context, traces *tracing.Tracing, log zerolog.Logger) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := traces.Close(ctx); err != nil {
+		log.Warn().Err(err).Msg("the last traces were not exported")
+	}
 }
