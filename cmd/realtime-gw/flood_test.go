@@ -203,13 +203,15 @@ func flood(t *testing.T, origin, key string) map[int]int {
 			send(marked(t, mark, origin+path, credential))
 		}
 	}
-	// Feeds with marked rows and tags, of both upstreams, to the end and then held.
-	for i := range 12 {
+	// Feeds with marked rows and tags, to the end and then held, until both upstreams
+	// have had some: which asks which is drawn by lot.
+	for i, held := 0, 0; (held < 2 || statuses[http.StatusInternalServerError] < 2) && i < 100; i++ {
 		feed := "/realtime/v1/runs?tags=" + url.QueryEscape(mark) + "," + fmt.Sprint(mark, i)
 		if i == 0 {
 			feed = "/realtime/v1/runs?tags=" + mark
 		}
 		if h := send(marked(t, http.MethodGet, origin+feed+"&offset=-1", key)); h.Get("Electric-Offset") != "" {
+			held++
 			at := url.Values{"handle": {h.Get("Electric-Handle")}, "offset": {h.Get("Electric-Offset")}, "live": {"true"}}
 			send(marked(t, http.MethodGet, origin+feed+"&"+at.Encode(), key))
 		}

@@ -14,6 +14,6 @@
 // on the list.
 //
 // Requests come from the internet. A trace that one says it belongs to is linked to and
-// not joined, so that nobody decides from outside what is sampled, and its
-// tracestate, which can hold any text, is not read.
+// not joined, so that nobody decides from outside what is sampled. Its tracestate, which
+// can hold any text, goes no further.
 package tracing

@@ -5,15 +5,16 @@ import (
 	"slices"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/sdk/trace"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // kept exports of each span what may leave the process.
-type kept struct{ trace.SpanExporter }
+type kept struct{ sdktrace.SpanExporter }
 
-// ExportSpans implements trace.SpanExporter.
-func (k kept) ExportSpans(ctx context.Context, spans []trace.ReadOnlySpan) error {
-	out := make([]trace.ReadOnlySpan, len(spans))
+// ExportSpans implements sdktrace.SpanExporter.
+func (k kept) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	out := make([]sdktrace.ReadOnlySpan, len(spans))
 	for i, span := range spans {
 		out[i] = bare{span}
 	}
@@ -32,9 +33,9 @@ var attributes = []attribute.Key{
 }
 
 // bare is a span without what must not leave.
-type bare struct{ trace.ReadOnlySpan }
+type bare struct{ sdktrace.ReadOnlySpan }
 
-// Attributes implements trace.ReadOnlySpan.
+// Attributes implements sdktrace.ReadOnlySpan.
 func (b bare) Attributes() (list []attribute.KeyValue) {
 	for _, a := range b.ReadOnlySpan.Attributes() {
 		if slices.Contains(attributes, a.Key) {
@@ -44,16 +45,25 @@ func (b bare) Attributes() (list []attribute.KeyValue) {
 	return list
 }
 
-// Events implements trace.ReadOnlySpan: the events of a span are the texts of errors.
-func (b bare) Events() []trace.Event { return nil }
+// Events implements sdktrace.ReadOnlySpan: the events of a span are the texts of errors.
+func (b bare) Events() []sdktrace.Event { return nil }
 
-// Status implements trace.ReadOnlySpan. Its description is the text of an error.
-func (b bare) Status() trace.Status { return trace.Status{Code: b.ReadOnlySpan.Status().Code} }
+// Status implements sdktrace.ReadOnlySpan. Its description is the text of an error.
+func (b bare) Status() sdktrace.Status { return sdktrace.Status{Code: b.ReadOnlySpan.Status().Code} }
 
-// Links implements trace.ReadOnlySpan.
-func (b bare) Links() (list []trace.Link) {
+// Links implements sdktrace.ReadOnlySpan.
+func (b bare) Links() (list []sdktrace.Link) {
 	for _, l := range b.ReadOnlySpan.Links() {
-		list = append(list, trace.Link{SpanContext: l.SpanContext})
+		list = append(list, sdktrace.Link{SpanContext: stateless(l.SpanContext)})
 	}
 	return list
 }
+
+// SpanContext implements sdktrace.ReadOnlySpan.
+func (b bare) SpanContext() trace.SpanContext { return stateless(b.ReadOnlySpan.SpanContext()) }
+
+// Parent implements sdktrace.ReadOnlySpan.
+func (b bare) Parent() trace.SpanContext { return stateless(b.ReadOnlySpan.Parent()) }
+
+// stateless is a span's identity without a tracestate, which is any text.
+func stateless(c trace.SpanContext) trace.SpanContext { return c.WithTraceState(trace.TraceState{}) }
