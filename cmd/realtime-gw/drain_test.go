@@ -161,3 +161,28 @@ func change(t *testing.T, pool *pgxpool.Pool, word string) {
 		}
 	}
 }
+
+// A second signal cuts a drain short, and the program ends in order all the same.
+func TestASecondSignalCutsADrain(t *testing.T) {
+	database, demo, _ := seeded(t)
+	p := run(t, []string{
+		"DATABASE_URL=" + database, "REALTIME_GW_CURSOR_KEYS=" + goodKey, "REALTIME_GW_EMBEDDED=1", "REALTIME_GW_SLOT=" + pgtest.Slot(t),
+		"REALTIME_GW_ADDR=127.0.0.1:0", "REALTIME_GW_DRAIN=10h",
+	}, "serve")
+	origin := listens(t, p)
+	if got := must(t, origin+"/realtime/v1/runs?offset=-1", demo.APIKey); got.status != http.StatusOK {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	p.signal(syscall.SIGTERM)
+	p.err.until(t, "draining")
+	if got := must(t, origin+"/readyz", ""); got.status != http.StatusServiceUnavailable {
+		t.Errorf("in a drain it is ready: %d", got.status)
+	}
+	if got := must(t, origin+"/realtime/v1/runs?offset=-1", demo.APIKey); got.status != http.StatusOK {
+		t.Errorf("who comes in a drain gets %d %s", got.status, got.body)
+	}
+	p.signal(syscall.SIGTERM)
+	if code := p.wait(); code != 0 {
+		t.Errorf("ends with %d", code)
+	}
+}
