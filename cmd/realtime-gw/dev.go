@@ -16,13 +16,16 @@ import (
 
 	"github.com/realtime-gw/realtime-gw/internal/auth"
 	"github.com/realtime-gw/realtime-gw/internal/localpg"
+	"github.com/realtime-gw/realtime-gw/internal/metrics"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/schema"
-	"github.com/realtime-gw/realtime-gw/internal/shapes"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
 	"github.com/realtime-gw/realtime-gw/internal/simulate"
+	"github.com/realtime-gw/realtime-gw/internal/tracing"
 )
 
 type devCommand struct {
+	observed
 	Addr       string  `help:"Address to listen on." env:"REALTIME_GW_ADDR" default:"127.0.0.1:3030"`
 	Dir        string  `help:"Where the database and the cursor key live, over restarts." default:".realtime-gw" type:"path"`
 	Fresh      bool    `help:"Start over: delete the database first."`
@@ -72,12 +75,23 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	server, source, err := startEmbedded(ctx, url, c.Slot, log)
+	counts := metrics.New()
+	stopMetrics, err := c.serveMetrics(counts, log)
 	if err != nil {
 		return err
 	}
-	defer closeEmbedded(server, log)
-	a, err := assemble(parts{primary: pool, sources: []shapes.Source{source}, keys: [][]byte{key}, maxAge: 0, log: log})
+	defer stopMetrics()
+	traces, err := tracing.Start(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer closeTracing(ctx, traces, log)
+	server, source, err := startEmbedded(ctx, url, c.Slot, counts, traces, log)
+	if err != nil {
+		return err
+	}
+	defer closeEmbedded(context.WithoutCancel(ctx), server, log)
+	a, err := assemble(parts{primary: pool, sources: []*electric.Client{source}, metrics: counts, traces: traces, keys: [][]byte{key}, maxAge: 0, log: log})
 	if err != nil {
 		return err
 	}
@@ -109,7 +123,8 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	state.print(p.out)
-	return errors.Join(a.serve(ctx, listener), whyEnded(server))
+	// On one machine there is nowhere else to go: who is held is told at once.
+	return errors.Join(a.serve(ctx, listener, a.drain(p.hurry, 0, server)), whyEnded(server))
 }
 
 // prepare empties the directory if that is wanted. Its lock is held.

@@ -20,22 +20,27 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/limits"
 	"github.com/realtime-gw/realtime-gw/internal/lookup"
 	"github.com/realtime-gw/realtime-gw/internal/merge"
+	"github.com/realtime-gw/realtime-gw/internal/metrics"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/sharded"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/steady"
+	"github.com/realtime-gw/realtime-gw/internal/tracing"
 )
 
 // parts are what a gateway is put together from.
 type parts struct {
 	primary *pgxpool.Pool
-	replica *pgxpool.Pool   // nil: none
-	sources []shapes.Source // one, or several that shapes are shared among
+	replica *pgxpool.Pool      // nil: none
+	sources []*electric.Client // one, or several that shapes are shared among
 	keys    [][]byte
 	maxAge  time.Duration
 	slots   limits.Concurrency // nil: counted in this process
 	limit   int
+	metrics *metrics.Metrics
+	traces  *tracing.Tracing // nil: none
 	log     zerolog.Logger
 }
 
@@ -46,8 +51,9 @@ type assembly struct {
 	feeds   *feeds.Service
 	flights *flight.Group
 	census  *census.Census
-	ready   atomic.Bool
 	log     zerolog.Logger
+
+	ready, draining atomic.Bool
 }
 
 func assemble(p parts) (*assembly, error) {
@@ -75,10 +81,15 @@ func assemble(p parts) (*assembly, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.metrics.WatchCaches(directory.Counts)
+	p.metrics.WatchCaches(finder.Counts)
 	a := &assembly{store: store, log: p.log}
 	var shards []shapes.Patient
 	for i, source := range p.sources {
-		shards = append(shards, steady.New(steady.Config{Source: source, Log: p.log.With().Int("origin", i+1).Logger()}))
+		shard := steady.New(steady.Config{Source: p.metrics.Count(source), Log: p.log.With().Int("origin", i+1).Logger()})
+		p.metrics.WatchOrigin(i+1, shard.Stats)
+		p.metrics.WatchRepairs(i+1, source.Repairs)
+		shards = append(shards, shard)
 	}
 	upstream, err := sharded.New(shards...)
 	if err != nil {
@@ -87,7 +98,9 @@ func assemble(p parts) (*assembly, error) {
 	if a.census, err = census.New(census.Config{Store: store, Log: p.log}); err != nil {
 		return nil, err
 	}
-	a.flights = flight.New(flight.Config{Source: upstream})
+	a.flights = flight.New(flight.Config{Source: upstream, Landed: p.metrics.Landed})
+	p.metrics.WatchFlights(a.flights.InAir)
+	p.metrics.WatchReady(a.ready.Load)
 	a.feeds = feeds.New(feeds.Config{
 		Merger: merge.New(merge.Config{Upstreams: [merge.Sides]*flight.Group{a.flights, a.flights}}),
 		Codec:  codec,
@@ -96,7 +109,7 @@ func assemble(p parts) (*assembly, error) {
 	})
 	a.handler, err = gateway.New(gateway.Config{
 		Auth: authenticator, Finder: finder, Feeds: a.feeds,
-		Slots: p.slots, ConcurrencyLimit: p.limit, Ready: a.ready.Load, Log: p.log,
+		Slots: p.slots, ConcurrencyLimit: p.limit, Ready: a.ready.Load, Draining: a.draining.Load, Observer: p.metrics, Trace: p.traces.Handler, Log: p.log,
 	})
 	if err != nil {
 		a.close()
@@ -111,38 +124,10 @@ func (a *assembly) close() {
 	a.census.Close()
 }
 
-// drainTime is how long requests have to end after the program was told to.
-const drainTime = 20 * time.Second
-
-// serve takes requests until ctx ends, then drains: no longer ready, held polls
-// answered, running answers finished.
-func (a *assembly) serve(ctx context.Context, listener net.Listener) error {
-	return serveHTTP(ctx, listener, gateway.NewHTTPServer(gateway.ServerConfig{Handler: a.handler, Log: a.log}),
-		func() { a.ready.Store(true) },
-		func() {
-			a.ready.Store(false)
-			a.feeds.Drain()
-		})
-}
-
-// serveHTTP runs a server until ctx ends and its requests have, or drainTime is
-// over.
-func serveHTTP(ctx context.Context, listener net.Listener, server *http.Server, began, ending func()) error {
-	failed := make(chan error, 1)
-	go func() { failed <- gateway.Serve(server, listener) }()
-	began()
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serving on %s: %w", listener.Addr(), err)
-	case <-ctx.Done():
-	}
-	ending()
-	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-	defer cancel()
-	if err := server.Shutdown(patience); err != nil {
-		return errors.Join(fmt.Errorf("requests were still running after %s: %w", drainTime, err), server.Close())
-	}
-	return nil
+// serve takes requests until ctx ends, and then ends as end says.
+func (a *assembly) serve(ctx context.Context, listener net.Listener, end ending) error {
+	a.ready.Store(true)
+	return serveHTTP(ctx, listener, gateway.NewHTTPServer(gateway.ServerConfig{Handler: a.handler, Log: a.log}), a.log, end)
 }
 
 var errNoDatabase = errors.New("DATABASE_URL is not set: give the postgres:// URL of the platform's database")

@@ -61,7 +61,8 @@ var levels = [...]string{"", "debug", "info", "warn", "error"}
 type program struct {
 	out    io.Writer
 	level  string
-	unread []badSetting // of the environment; only check runs with some
+	unread []badSetting    // of the environment; only check runs with some
+	hurry  context.Context // ends with the second signal: what was to end in its own time ends now
 }
 
 // logger writes JSON lines to standard error; standard output is for results.
@@ -86,11 +87,24 @@ func main() {
 	if len(unread) > 0 && parsed.Command() != "check" {
 		parsed.Fatalf("%s", unread[0])
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// A second signal ends the program at once.
-	context.AfterFunc(ctx, stop)
+	ctx, hurry := signals()
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	err = parsed.Run(&program{out: os.Stdout, level: line.LogLevel, unread: unread})
-	stop()
-	parsed.FatalIfErrorf(err)
+	parsed.FatalIfErrorf(parsed.Run(&program{out: os.Stdout, level: line.LogLevel, unread: unread, hurry: hurry}))
+}
+
+// signals gives what ends with the first signal, and with the second. A third ends
+// the program where it stands.
+func signals() (first, second context.Context) {
+	came := make(chan os.Signal, 2)
+	signal.Notify(came, os.Interrupt, syscall.SIGTERM)
+	first, drain := context.WithCancel(context.Background())
+	second, hurry := context.WithCancel(context.Background())
+	go func() {
+		<-came
+		drain()
+		<-came
+		signal.Stop(came)
+		hurry()
+	}()
+	return first, second
 }

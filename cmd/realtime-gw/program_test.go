@@ -46,7 +46,7 @@ type process struct {
 func run(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(os.Args[0], args...), out: newWatched(), err: newWatched(), ended: make(chan struct{})}
-	p.cmd.Env = append([]string{beProgram + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "GORACE=halt_on_error=1", "GOCOVERDIR=" + os.Getenv("GOCOVERDIR")}, env...)
+	p.cmd.Env = append([]string{beProgram + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "GORACE=halt_on_error=1", "GOCOVERDIR=" + os.Getenv("GOCOVERDIR"), "REALTIME_GW_METRICS_ADDR=off", "REALTIME_GW_DRAIN=2s"}, env...)
 	p.cmd.Dir = t.TempDir()
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a signal is for it alone
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.err

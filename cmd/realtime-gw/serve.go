@@ -10,23 +10,26 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/realtime-gw/realtime-gw/internal/embedded"
-	"github.com/realtime-gw/realtime-gw/internal/shapes"
+	"github.com/realtime-gw/realtime-gw/internal/metrics"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
+	"github.com/realtime-gw/realtime-gw/internal/tracing"
 )
 
 type serveCommand struct {
-	Addr         string `help:"Address to listen on." env:"REALTIME_GW_ADDR" default:":3030"`
-	DatabaseURL  string `help:"The platform's database. Required." env:"DATABASE_URL"`
-	ReplicaURL   string `help:"A read replica of it, asked first." env:"DATABASE_READ_REPLICA_URL"`
-	Origin       string `name:"electric-origin" help:"Electric's base URL, such as http://electric:3000." env:"ELECTRIC_ORIGIN"`
-	OriginShards string `name:"electric-origin-shards" help:"Several of them, joined by commas, that shapes are shared among. Add new ones at the end." env:"ELECTRIC_ORIGIN_SHARDS"`
-	Secret       string `name:"electric-secret" help:"Electric's secret." env:"ELECTRIC_SECRET"`
-	Embedded     bool   `help:"Be the upstream as well: one instance only." env:"REALTIME_GW_EMBEDDED"`
-	Slot         string `help:"Replication slot of the embedded upstream." env:"REALTIME_GW_SLOT" default:"realtime_gw_serve"`
-	CursorKeys   string `help:"Keys that authenticate cursors: current and previous, each 32 bytes or more in hex, joined by a comma. Required." env:"REALTIME_GW_CURSOR_KEYS"`
-	MaxAgeMs     int64  `name:"max-created-at-age-ms" help:"How far back a tag feed may reach, in milliseconds." env:"REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS" default:"86400000"`
-	RedisURL     string `help:"A Redis through which instances, and the platform, count live subscriptions together, such as redis://redis:6379. Without it each instance counts its own." env:"REDIS_URL"`
-	Limit        int    `name:"concurrency-limit" help:"Live subscriptions of one environment at a time." env:"REALTIME_CONCURRENCY_LIMIT" default:"100000"`
+	observed
+	Addr         string        `help:"Address to listen on." env:"REALTIME_GW_ADDR" default:":3030"`
+	DatabaseURL  string        `help:"The platform's database. Required." env:"DATABASE_URL"`
+	ReplicaURL   string        `help:"A read replica of it, asked first." env:"DATABASE_READ_REPLICA_URL"`
+	Origin       string        `name:"electric-origin" help:"Electric's base URL, such as http://electric:3000." env:"ELECTRIC_ORIGIN"`
+	OriginShards string        `name:"electric-origin-shards" help:"Several of them, joined by commas, that shapes are shared among. Add new ones at the end." env:"ELECTRIC_ORIGIN_SHARDS"`
+	Secret       string        `name:"electric-secret" help:"Electric's secret." env:"ELECTRIC_SECRET"`
+	Embedded     bool          `help:"Be the upstream as well: one instance only." env:"REALTIME_GW_EMBEDDED"`
+	Slot         string        `help:"Replication slot of the embedded upstream." env:"REALTIME_GW_SLOT" default:"realtime_gw_serve"`
+	CursorKeys   string        `help:"Keys that authenticate cursors: current and previous, each 32 bytes or more in hex, joined by a comma. Required." env:"REALTIME_GW_CURSOR_KEYS"`
+	MaxAgeMs     int64         `name:"max-created-at-age-ms" help:"How far back a tag feed may reach, in milliseconds." env:"REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS" default:"86400000"`
+	RedisURL     string        `help:"A Redis through which instances, and the platform, count live subscriptions together, such as redis://redis:6379. Without it each instance counts its own." env:"REDIS_URL"`
+	Drain        time.Duration `help:"How long the end takes, after SIGTERM: meanwhile /readyz fails, and those who wait are sent away one after another. A second SIGTERM cuts it short." env:"REALTIME_GW_DRAIN" default:"25s"`
+	Limit        int           `name:"concurrency-limit" help:"Live subscriptions of one environment at a time." env:"REALTIME_CONCURRENCY_LIMIT" default:"100000"`
 }
 
 // Run serves until ctx ends, or the embedded server cannot follow its database.
@@ -41,7 +44,16 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		return fmt.Errorf("REALTIME_GW_ADDR: %w", err)
 	}
 	defer listener.Close()
-	made := parts{keys: keys, maxAge: time.Duration(c.MaxAgeMs) * time.Millisecond, limit: c.Limit, log: log}
+	made := parts{keys: keys, maxAge: time.Duration(c.MaxAgeMs) * time.Millisecond, limit: c.Limit, metrics: metrics.New(), log: log}
+	stopMetrics, err := c.serveMetrics(made.metrics, log)
+	if err != nil {
+		return err
+	}
+	defer stopMetrics()
+	if made.traces, err = tracing.Start(ctx, log); err != nil {
+		return err
+	}
+	defer closeTracing(ctx, made.traces, log)
 	if c.RedisURL != "" {
 		shared, err := openRedis(ctx, c.RedisURL, log)
 		if err != nil {
@@ -49,6 +61,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		}
 		defer closeRedis(shared, log)
 		made.slots = shared
+		made.metrics.WatchUncounted(shared.Uncounted)
 	}
 	if made.primary, err = openPool(ctx, "DATABASE_URL", c.DatabaseURL); err != nil {
 		return err
@@ -60,7 +73,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		}
 		defer made.replica.Close()
 	}
-	up, err := c.upstream(ctx, log)
+	up, err := c.upstream(ctx, made.metrics, made.traces, log)
 	if err != nil {
 		return err
 	}
@@ -74,7 +87,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 	}
 	defer a.close()
 	log.Info().Stringer("addr", listener.Addr()).Bool("embedded", c.Embedded).Msg("serving")
-	return errors.Join(a.serve(ctx, listener), whyEnded(up.embedded))
+	return errors.Join(a.serve(ctx, listener, a.drain(p.hurry, c.Drain, up.embedded)), whyEnded(up.embedded))
 }
 
 // check refuses what cannot work, before anything is started.
@@ -89,23 +102,23 @@ func (c *serveCommand) check() ([][]byte, error) {
 // upstream is what a gateway asks: each Electric over HTTP, or the embedded server
 // through the same client without a socket.
 type upstream struct {
-	sources  []shapes.Source
+	sources  []*electric.Client
 	embedded *embedded.Server // nil: none
 	close    func()
 }
 
-func (c *serveCommand) upstream(ctx context.Context, log zerolog.Logger) (*upstream, error) {
+func (c *serveCommand) upstream(ctx context.Context, m *metrics.Metrics, traces *tracing.Tracing, log zerolog.Logger) (*upstream, error) {
 	if c.Embedded {
-		server, source, err := startEmbedded(ctx, c.DatabaseURL, c.Slot, log)
+		server, source, err := startEmbedded(ctx, c.DatabaseURL, c.Slot, m, traces, log)
 		if err != nil {
 			return nil, err
 		}
-		return &upstream{[]shapes.Source{source}, server, func() { closeEmbedded(server, log) }}, nil
+		return &upstream{[]*electric.Client{source}, server, func() { closeEmbedded(context.WithoutCancel(ctx), server, log) }}, nil
 	}
 	transport := electric.NewTransport()
 	up := &upstream{close: transport.CloseIdleConnections}
 	for _, origin := range c.origins() {
-		client, err := electric.New(electric.Config{Origin: origin.URL, Secret: c.Secret, Transport: transport})
+		client, err := electric.New(electric.Config{Origin: origin.URL, Secret: c.Secret, Transport: traces.Transport(transport)})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", origin.Name, err)
 		}
@@ -114,22 +127,26 @@ func (c *serveCommand) upstream(ctx context.Context, log zerolog.Logger) (*upstr
 	return up, nil
 }
 
-func startEmbedded(ctx context.Context, url, slot string, log zerolog.Logger) (*embedded.Server, shapes.Source, error) {
-	server, err := embedded.New(ctx, embedded.Config{DatabaseURL: url, Slot: slot, Logger: log})
+func startEmbedded(ctx context.Context, url, slot string, m *metrics.Metrics, traces *tracing.Tracing, log zerolog.Logger) (*embedded.Server, *electric.Client, error) {
+	server, err := embedded.New(ctx, embedded.Config{DatabaseURL: url, Slot: slot, Committed: m.Commits(), Logger: log})
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := electric.New(electric.Config{Origin: "http://embedded", Transport: server.Transport()})
+	client, err := electric.New(electric.Config{Origin: "http://embedded", Transport: traces.Transport(server.Transport())})
 	if err != nil {
-		closeEmbedded(server, log)
+		closeEmbedded(context.WithoutCancel(ctx), server, log)
 		return nil, nil, err
 	}
+	m.WatchEmbedded(server)
 	return server, client, nil
 }
 
+// closeTime is how long the embedded server may take to close.
+const closeTime = 20 * time.Second
+
 // closeEmbedded drops the slot, which would otherwise keep WAL for nobody.
-func closeEmbedded(server *embedded.Server, log zerolog.Logger) {
-	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+func closeEmbedded(ctx context.Context, server *embedded.Server, log zerolog.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, closeTime)
 	defer cancel()
 	if err := server.Close(ctx); err != nil {
 		log.Error().Err(err).Msg("closing the embedded shape server")

@@ -65,6 +65,8 @@ func TestServeRefusesBadSettings(t *testing.T) {
 		"age beyond time":      {map[string]string{"REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS": "9223372036854775807"}, "REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS", "or less"},
 		"limit of nobody":      {map[string]string{"REALTIME_CONCURRENCY_LIMIT": "0"}, "REALTIME_CONCURRENCY_LIMIT", "1 or more"},
 		"limit no number":      {map[string]string{"REALTIME_CONCURRENCY_LIMIT": "many"}, "REALTIME_CONCURRENCY_LIMIT", "many"},
+		"drain below 0":        {map[string]string{"REALTIME_GW_DRAIN": "-1s"}, "REALTIME_GW_DRAIN", "25s"},
+		"drain no time":        {map[string]string{"REALTIME_GW_DRAIN": "soon"}, "REALTIME_GW_DRAIN", "soon"},
 		"address taken":        {map[string]string{"REALTIME_GW_ADDR": taken.Addr().String()}, "REALTIME_GW_ADDR", "in use"},
 		"address no address":   {map[string]string{"REALTIME_GW_ADDR": "nonsense"}, "REALTIME_GW_ADDR", "nonsense"},
 		"slot no name":         {map[string]string{"REALTIME_GW_EMBEDDED": "1", "ELECTRIC_ORIGIN": "", "REALTIME_GW_SLOT": "No Slot!"}, "REALTIME_GW_SLOT", "No Slot!"},

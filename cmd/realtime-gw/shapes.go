@@ -39,13 +39,15 @@ func (c *shapesCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	defer closeEmbedded(server, log)
+	defer closeEmbedded(context.WithoutCancel(ctx), server, log)
 	ctx, stop := whileFollowing(ctx, server)
 	defer stop()
 	log.Info().Stringer("addr", listener.Addr()).Str("slot", c.Slot).Msg("serving shapes")
 	fmt.Fprintf(p.out, "shapes: http://%s\n", listener.Addr())
-	closing := func() { closeEmbedded(server, log) } // answers held requests
-	served := serveHTTP(ctx, listener, gateway.NewHTTPServer(gateway.ServerConfig{Handler: http.Handler(server), Log: log}), func() {}, closing)
+	served := serveHTTP(ctx, listener, gateway.NewHTTPServer(gateway.ServerConfig{Handler: http.Handler(server), Log: log}), log, ending{
+		leave:  func(ctx context.Context) { closeEmbedded(ctx, server, log) }, // answers held requests
+		finish: closeTime, hurry: p.hurry,
+	})
 	return errors.Join(served, whyEnded(server))
 }
 

@@ -79,6 +79,14 @@ func NewCache(c CacheConfig) (*Cache, error) {
 	}, nil
 }
 
+// Counts is how often the Cache was asked, by what it was asked for.
+func (c *Cache) Counts() map[string]memo.Counts {
+	return map[string]memo.Counts{
+		"environment_by_id": c.byID.Counts(), "environment_by_id_again": c.reread.Counts(),
+		"environment_by_key": c.byKey.Counts(), "branch": c.branches.Counts(),
+	}
+}
+
 // EnvironmentByID finds the environment with this id, or ErrUnknown.
 func (c *Cache) EnvironmentByID(ctx context.Context, id string) (*Entry, error) {
 	return c.byID.Get(ctx, id, c.source.EnvironmentByID)

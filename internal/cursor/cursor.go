@@ -41,6 +41,14 @@ type Cursor struct {
 // ErrInvalid is wrapped by the errors of Decode. The client has to start over.
 var ErrInvalid = errors.New("this cursor is not one of ours for this feed")
 
+// What is wrong with a cursor, where it is worth telling apart. Both wrap ErrInvalid.
+var (
+	// ErrForeign: its handle was not made here for this feed, or not with these keys.
+	ErrForeign = fmt.Errorf("%w", ErrInvalid)
+	// ErrVersion: its handle has a format that this release does not read.
+	ErrVersion = fmt.Errorf("%w", ErrInvalid)
+)
+
 // Codec encodes and decodes. It is immutable and safe for concurrent use.
 type Codec struct{ keys [][]byte }
 
@@ -113,11 +121,11 @@ func (c *Codec) Decode(feed Fingerprint, handle, offset string) (Cursor, error) 
 // sides have their upstream handles and nothing else.
 func (c *Codec) DecodeHandle(feed Fingerprint, handle string) (Cursor, error) {
 	if len(handle) > maxHandle {
-		return Cursor{}, invalid("the handle is too long")
+		return Cursor{}, fmt.Errorf("%w: the handle is too long", ErrForeign)
 	}
 	b, err := encoding.DecodeString(handle)
 	if err != nil || len(b) < codeSize || strings.ContainsAny(handle, "\r\n") { // which it skips
-		return Cursor{}, invalid("the handle is not of our making")
+		return Cursor{}, fmt.Errorf("%w: the handle is not of our making", ErrForeign)
 	}
 	body, mac := b[:len(b)-codeSize], b[len(b)-codeSize:]
 	for _, key := range c.keys {
@@ -125,7 +133,7 @@ func (c *Codec) DecodeHandle(feed Fingerprint, handle string) (Cursor, error) {
 			return parseHandle(body)
 		}
 	}
-	return Cursor{}, invalid("the handle is of another feed, environment or key, or was changed")
+	return Cursor{}, fmt.Errorf("%w: the handle is of another feed, environment or key, or was changed", ErrForeign)
 }
 
 const codeSize = 16

@@ -76,7 +76,7 @@ func joinNumbers(hash, micros uint64) string {
 func parseHandle(b []byte) (Cursor, error) {
 	r := reader{b: b}
 	if r.byte() != version {
-		return Cursor{}, invalid("the handle is of another version")
+		return Cursor{}, fmt.Errorf("%w: the handle is of another version", ErrVersion)
 	}
 	cur := Cursor{Nonce: r.uvarint()}
 	floor := r.uvarint()

@@ -78,3 +78,25 @@ func TestHandlesWithLineBreaks(t *testing.T) {
 		}
 	}
 }
+
+// What is wrong with a handle is told apart where an operator would do something else
+// about it; all of it is the same to the client.
+func TestWhatIsWrongWithAHandle(t *testing.T) {
+	c := codec(t, newKey)
+	for name, k := range map[string]struct {
+		handle string
+		is     error
+	}{
+		"another version": {signed(numbersOf(version + 1)), ErrVersion},
+		"another key":     {encoding.EncodeToString(append(numbersOf(version), code(bytes.Repeat([]byte{9}, MinKey), feed, numbersOf(version))...)), ErrForeign},
+		"no handle":       {"x", ErrForeign},
+		"too long":        {strings.Repeat("x", maxHandle+1), ErrForeign},
+		"cut short":       {signed(numbersOf(version)), ErrInvalid},
+	} {
+		_, err := c.DecodeHandle(feed, k.handle)
+		foreign, otherVersion := errors.Is(err, ErrForeign), errors.Is(err, ErrVersion)
+		if !errors.Is(err, ErrInvalid) || foreign != (k.is == ErrForeign) || otherVersion != (k.is == ErrVersion) {
+			t.Errorf("%s: %v (foreign: %v, version: %v)", name, err, foreign, otherVersion)
+		}
+	}
+}

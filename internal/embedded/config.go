@@ -50,6 +50,10 @@ type Config struct {
 	KeepFor time.Duration
 	// TempDir is where that file is made. "" means the system's own.
 	TempDir string
+	// Committed is told of each transaction that changed the tables how long ago it
+	// was committed, once readers have it: by the database's clock and this
+	// machine's. It must be quick. May be nil.
+	Committed func(ago time.Duration)
 	// Logger gets lost connections and failed snapshots, never rows or values.
 	// The zero value is silent.
 	Logger zerolog.Logger

@@ -21,6 +21,7 @@ type follower struct {
 func (f *follower) Following(connected bool) {
 	defer f.server.hooks.progress()
 	if connected {
+		f.server.connects.Add(1)
 		f.server.state.Store(int32(active))
 		f.once.Do(func() { close(f.up) })
 		return
@@ -29,7 +30,10 @@ func (f *follower) Following(connected bool) {
 }
 
 // Lost implements replication.Consumer: no shape may go on over a gap.
-func (f *follower) Lost() { f.server.rotateAll() }
+func (f *follower) Lost() {
+	f.server.losses.Add(1)
+	f.server.rotateAll()
+}
 
 // Position implements replication.Consumer.
 func (f *follower) Position(lsn replication.LSN) {
@@ -95,6 +99,9 @@ func (f *follower) Commit() {
 	}
 	if f.any {
 		s.seen.Store(uint64(f.tx.CommitLSN))
+		if s.cfg.Committed != nil {
+			s.cfg.Committed(s.hooks.now().Sub(f.tx.Committed))
+		}
 	}
 	f.forget()
 	if s.ledger.memory.Load() > s.cfg.MemoryBytes {

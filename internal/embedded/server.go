@@ -30,6 +30,8 @@ type Server struct {
 	seen    atomic.Uint64 // the newest commit whose changes are in all logs
 	read    atomic.Uint64 // the position up to which the log has been read
 
+	connects, losses atomic.Uint64
+
 	mu        sync.RWMutex
 	closed    bool
 	tables    map[replication.Table]*tableIndex

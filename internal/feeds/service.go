@@ -31,9 +31,8 @@ type Config struct {
 
 // Service answers the readers of feeds. It is safe for concurrent use.
 type Service struct {
-	config  Config
-	drained context.Context
-	drain   context.CancelFunc
+	config Config
+	cuts   *cuts
 }
 
 // New makes a Service.
@@ -47,14 +46,8 @@ func New(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Service{config: c}
-	s.drained, s.drain = context.WithCancel(context.Background())
-	return s
+	return &Service{config: c, cuts: newCuts()}
 }
-
-// Drain answers all held requests now, and further ones without holding them.
-// The process is about to end.
-func (s *Service) Drain() { s.drain() }
 
 // Place is where a client is in a feed: the strings that it got with its last
 // answer, as it sent them, and how long it may stay.
@@ -93,6 +86,7 @@ type Batch struct {
 // start over, with this handle.
 type MustRefetch struct {
 	Handle string
+	Reason Reason
 	cause  error
 }
 
@@ -137,7 +131,7 @@ func (s *Service) Next(ctx context.Context, f *Feed, p Place, live bool) (*Batch
 
 // ask has the merger answer a request, and moves the place behind the answer.
 func (s *Service) ask(ctx context.Context, f *Feed, at *cursor.Cursor, expired string, req merge.Request) (*Batch, error) {
-	req.Definitions, req.From, req.Xmin, req.Cut = f.definitions(at.Floor), at.Sides, at.Xmin, s.drained.Done()
+	req.Definitions, req.From, req.Xmin = f.definitions(at.Floor), at.Sides, at.Xmin
 	answer, err := s.config.Merger.Next(ctx, req)
 	if err != nil {
 		return nil, s.meaning(f, err)
@@ -215,5 +209,5 @@ func (s *Service) mustRefetch(f *Feed, cause error) error {
 	if err != nil {
 		return err
 	}
-	return &MustRefetch{Handle: handle, cause: cause}
+	return &MustRefetch{Handle: handle, Reason: reasonOf(cause), cause: cause}
 }

@@ -17,6 +17,7 @@ type Stream struct {
 	feed    *Feed
 	place   Place // where it began
 	at      cursor.Cursor
+	cut     <-chan struct{}
 	began   bool // a batch was given
 	gained  bool // a table that could not be opened any more has runs
 }
@@ -30,7 +31,7 @@ func (s *Service) Stream(f *Feed, p Place) (*Stream, error) {
 	if err != nil {
 		return nil, s.mustRefetch(f, err)
 	}
-	return &Stream{service: s, feed: f, place: p, at: at}, nil
+	return &Stream{service: s, feed: f, place: p, at: at, cut: s.cuts.one()}, nil
 }
 
 // Next waits for what comes next, as long as a live request is held, and gives it.
@@ -50,7 +51,7 @@ func (r *Stream) Within(ctx context.Context, hold time.Duration) (*Batch, error)
 		// when it asks again.
 		hold = max(min(hold, r.place.Until.Sub(s.config.Now())), 1) // 0 would be a request that is not live
 	}
-	req := merge.Request{Hold: hold, Fixed: r.began}
+	req := merge.Request{Hold: hold, Cut: r.cut, Fixed: r.began}
 	if s.config.Census != nil && r.feed.missing(&r.at) {
 		gains, release := s.config.Census.Watch(r.feed.environment)
 		defer release()
@@ -85,7 +86,7 @@ func (b *Batch) WriteEvents(w io.Writer) (rotated bool, err error) {
 // to end, the credential does, or a table has gained its first run.
 func (r *Stream) Ends() bool {
 	until := r.place.Until
-	return r.gained || r.service.drained.Err() != nil || !until.IsZero() && !until.After(r.service.config.Now())
+	return r.gained || isClosed(r.cut) || !until.IsZero() && !until.After(r.service.config.Now())
 }
 
 func isClosed(c <-chan struct{}) bool {
@@ -99,5 +100,5 @@ func isClosed(c <-chan struct{}) bool {
 
 // hold is how long a live request waits.
 func (s *Service) hold() time.Duration {
-	return time.Duration(float64(s.config.Hold) * (0.85 + 0.3*rand.Float64()))
+	return s.cuts.shortened(time.Duration(float64(s.config.Hold) * (0.85 + 0.3*rand.Float64())))
 }

@@ -16,34 +16,41 @@ const requestIDHeader = "X-Request-Id"
 // because its client left first: the usual end of a held poll.
 const statusClientGone = 499
 
-// accessLog writes a line for every request once it is answered, and gives its
-// context a logger that adds the request's id to every other line; take it with
+// accessLog writes a line for every request once it is answered, tells the observer,
+// and gives its context a logger that adds the request's id to every other line; take it with
 // zerolog.Ctx. The id goes out in the answer as well.
 //
 // The line holds the pattern of the route and never the path or the query: ids,
 // tags and handles stand in those. It must be installed with a chi router's
 // Use, as the outermost, so that it sees the route that was chosen and the
 // status that was sent.
-func accessLog(log zerolog.Logger) func(http.Handler) http.Handler {
+func accessLog(log zerolog.Logger, observer Observer) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			start := time.Now()
 			id := requestID(r.Header)
 			w.Header().Set(requestIDHeader, id)
 			log := log.With().Str("request_id", id).Logger()
-			r = r.WithContext(log.WithContext(r.Context()))
+			note := &noted{Context: log.WithContext(r.Context())}
+			r = r.WithContext(note)
 
 			// Keeps Flush, Hijack and ReadFrom working, where w has them.
 			recorded := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 			returned := false
 			defer func() { // deferred: a handler that panics is logged too
-				log.Info().
-					Str("method", loggedMethod(r.Method)).
-					Str("route", routePattern(r)).
-					Int("status", loggedStatus(recorded.Status(), returned, r.Context().Err() != nil)).
-					Int("bytes", recorded.BytesWritten()).
-					Dur("duration", time.Since(start)).
-					Msg("request")
+				took := time.Since(start)
+				end := Answered{
+					Route: routePattern(r), Status: loggedStatus(recorded.Status(), returned, r.Context().Err() != nil),
+					Broken: !returned && recorded.Status() != 0, Bytes: recorded.BytesWritten(), Took: took - note.held,
+				}
+				zerolog.Ctx(note).Info(). // what was added to it on the way stands in this line too
+								Str("method", loggedMethod(r.Method)).
+								Str("route", end.Route).
+								Int("status", end.Status).
+								Int("bytes", end.Bytes).
+								Dur("duration", took).
+								Msg("request")
+				observer.Answered(end)
 			}()
 			next.ServeHTTP(recorded, r)
 			returned = true

@@ -19,7 +19,7 @@ import (
 func logged() (*chi.Mux, *bytes.Buffer) {
 	var log bytes.Buffer
 	r := chi.NewRouter()
-	r.Use(accessLog(zerolog.New(&log)))
+	r.Use(accessLog(zerolog.New(&log), nobody{}))
 	r.Route("/realtime/v1", func(r chi.Router) {
 		r.Get("/runs/{runId}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "12345") })
 		r.Get("/silent", func(http.ResponseWriter, *http.Request) {})

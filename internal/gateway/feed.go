@@ -24,6 +24,7 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request, who *auth.Princi
 	if q.Live {
 		release, ok := g.config.Slots.Acquire(r.Context(), who.Environment.ID, g.config.ConcurrencyLimit)
 		if !ok {
+			g.config.Observer.Limited()
 			return tooMany()
 		}
 		defer release()
@@ -33,9 +34,10 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request, who *auth.Princi
 	if q.SSE {
 		return g.stream(w, r, feed, place, client)
 	}
-	batch, err := g.config.Feeds.Next(r.Context(), feed, place, q.Live)
+	batch, err := g.next(r, feed, place, q.Live)
+	g.endConnection(w)
 	if err != nil {
-		return feedError(w, client, err)
+		return g.feedError(w, client, err)
 	}
 	defer batch.Close()
 	if recast := client.recast(); recast != nil {
@@ -45,10 +47,19 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request, who *auth.Princi
 	return nil
 }
 
+// next is the feed's next batch. A live request is held until it is there.
+func (g *gateway) next(r *http.Request, feed *feeds.Feed, place feeds.Place, live bool) (*feeds.Batch, error) {
+	if live {
+		defer g.holding(r)()
+	}
+	return g.config.Feeds.Next(r.Context(), feed, place, live)
+}
+
 // feedError answers with what a feed gave instead of a batch. Only a 409 is
 // written here; the rest goes back as an error.
-func feedError(w http.ResponseWriter, client dialect, err error) error {
+func (g *gateway) feedError(w http.ResponseWriter, client dialect, err error) error {
 	if refetch, ok := errors.AsType[*feeds.MustRefetch](err); ok {
+		g.config.Observer.Refetched(refetch.Reason)
 		h := w.Header()
 		h.Set("Electric-Handle", refetch.Handle)
 		h.Set("Content-Type", jsonType)

@@ -38,6 +38,14 @@ type Config struct {
 	// Ready says whether this process takes requests; nil: always. It is what
 	// /readyz answers.
 	Ready func() bool
+	// Draining says whether this process is about to end; nil: never. Then every
+	// answer is the last of its connection, so that its client, who comes back,
+	// gets to another process.
+	Draining func() bool
+	// Observer is told of requests. Default: nobody is.
+	Observer Observer
+	// Trace goes around the routes, inside the log; nil: nothing does.
+	Trace func(http.Handler) http.Handler
 	// Log gets a line for each request, and what went wrong.
 	Log zerolog.Logger
 }
@@ -56,9 +64,18 @@ func New(c Config) (http.Handler, error) {
 	if c.ConcurrencyLimit == 0 {
 		c.ConcurrencyLimit = limits.DefaultLimit
 	}
+	if c.Draining == nil {
+		c.Draining = func() bool { return false }
+	}
+	if c.Observer == nil {
+		c.Observer = nobody{}
+	}
 	g := &gateway{c}
 	r := chi.NewRouter()
-	r.Use(accessLog(c.Log))
+	r.Use(accessLog(c.Log, c.Observer), g.lastInADrain)
+	if c.Trace != nil {
+		r.Use(c.Trace)
+	}
 	r.NotFound(orError(func(http.ResponseWriter, *http.Request) error { return notFound(false) }))
 	r.MethodNotAllowed(orError(methodNotAllowed))
 	r.Get("/healthz", g.health)
@@ -71,6 +88,23 @@ func New(c Config) (http.Handler, error) {
 		r.Handle("/streams/*", orError(notBuilt))
 	})
 	return r, nil
+}
+
+// lastInADrain makes the answer to a request that comes in a drain the last of its
+// connection, over HTTP/2 too. Requests that are held when it begins see to it
+// themselves.
+func (g *gateway) lastInADrain(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.endConnection(w)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// endConnection has the connection end with the answer, in a drain.
+func (g *gateway) endConnection(w http.ResponseWriter) {
+	if g.config.Draining() {
+		w.Header().Set("Connection", "close")
+	}
 }
 
 func methodNotAllowed(w http.ResponseWriter, _ *http.Request) error {

@@ -45,14 +45,16 @@ var errRotated = errors.New("a shape was rotated in the middle of a body")
 // that dies looks like one that has ended: the clients of 2025 take a chunked body
 // without its end for the end of everything.
 func (g *gateway) stream(w http.ResponseWriter, r *http.Request, feed *feeds.Feed, place feeds.Place, client dialect) error {
+	defer g.holding(r)()
 	asked := time.Now()
 	events, err := g.config.Feeds.Stream(feed, place)
 	if err != nil {
-		return feedError(w, client, err)
+		return g.feedError(w, client, err)
 	}
 	batch, err := events.Next(r.Context())
+	g.endConnection(w)
 	if err != nil {
-		return feedError(w, client, err)
+		return g.feedError(w, client, err)
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")

@@ -71,6 +71,11 @@ func New(c Config) (*Finder, error) {
 	}, nil
 }
 
+// Counts is how often the Finder was asked, by what it was asked for.
+func (f *Finder) Counts() map[string]memo.Counts {
+	return map[string]memo.Counts{"run": f.runs.Counts(), "batch": f.batches.Counts()}
+}
+
 // FindRefByFriendlyID finds a run, or runstore.ErrNotFound. Its slices are
 // shared with others who found it, and must not be changed.
 func (f *Finder) FindRefByFriendlyID(ctx context.Context, environmentID string, id runid.Friendly) (runstore.Ref, error) {

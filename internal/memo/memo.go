@@ -3,6 +3,7 @@ package memo
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,6 +31,8 @@ type Config struct {
 // use. Values are shared by all who get them: they must not be changed.
 type Memo[K comparable, V any] struct {
 	config Config
+
+	hits, misses atomic.Uint64
 
 	mu       sync.Mutex
 	values   *shelf[K, V]
@@ -64,8 +67,10 @@ func New[K comparable, V any](c Config) *Memo[K, V] {
 func (m *Memo[K, V]) Get(ctx context.Context, key K, ask func(context.Context, K) (V, error)) (V, error) {
 	known, l := m.lookUp(ctx, key, ask)
 	if known != nil {
+		m.hits.Add(1)
 		return known.value, known.err
 	}
+	m.misses.Add(1)
 	select {
 	case <-l.done:
 		return l.value, l.err
@@ -110,6 +115,15 @@ func (m *Memo[K, V]) run(ctx context.Context, key K, l *load[V], asked time.Time
 	}
 	close(l.done)
 }
+
+// Counts is how often a Memo was asked.
+type Counts struct {
+	Hits   uint64 // answered from memory
+	Misses uint64 // that had to wait for a question, their own or another's
+}
+
+// Counts is how often it was asked so far.
+func (m *Memo[K, V]) Counts() Counts { return Counts{m.hits.Load(), m.misses.Load()} }
 
 // Len is the number of values and absences that are held now, those included
 // that are too old and were not asked for since.

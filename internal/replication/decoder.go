@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // decoder turns pgoutput messages into calls of a Consumer. It knows nothing of
@@ -41,9 +42,14 @@ func (d *decoder) decode(data []byte, c Consumer) (LSN, error) {
 	}
 }
 
+// timestamp reads Postgres's binary form: microseconds since the year 2000.
+func timestamp(us uint64) time.Time {
+	return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(us) * time.Microsecond)
+}
+
 func (d *decoder) begin(w *wire, c Consumer) error {
 	tx := Transaction{CommitLSN: LSN(w.uint64())}
-	w.uint64() // when it was committed
+	tx.Committed = timestamp(w.uint64())
 	tx.XID = w.uint32()
 	switch {
 	case !w.whole():

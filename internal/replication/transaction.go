@@ -1,6 +1,9 @@
 package replication
 
-import "strconv"
+import (
+	"strconv"
+	"time"
+)
 
 // LSN is a position in the write-ahead log, a byte count since the cluster was
 // made. Electric writes it in decimal.
@@ -80,6 +83,8 @@ type Change struct {
 type Transaction struct {
 	XID       uint32 // 32 bits: the epoch is not sent
 	CommitLSN LSN    // pgoutput's Begin.FinalLSN; Electric's offset of the transaction
+	// Committed is when, by the clock of the database's machine.
+	Committed time.Time
 }
 
 // Consumer takes what a Stream delivers. Its methods are called one at a time,

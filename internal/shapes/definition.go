@@ -77,6 +77,7 @@ func After(column string, t time.Time) Condition {
 // for every spelling: columns in one order, list values sorted, values always
 // bound as params[n]. No value ever stands in the text of the where clause.
 type Definition struct {
+	table Table
 	query string
 }
 
@@ -103,7 +104,7 @@ func Define(table Table, columns []string, conditions ...Condition) *Definition 
 	if where.Len() > 0 {
 		values.Set("where", where.String())
 	}
-	return &Definition{query: values.Encode()}
+	return &Definition{table: table, query: values.Encode()}
 }
 
 // render writes the term with placeholders, and binds its values under the
@@ -133,6 +134,9 @@ func (c Condition) render(where *strings.Builder, params url.Values) {
 		where.WriteByte(']')
 	}
 }
+
+// Table is the table that the rows are of.
+func (d *Definition) Table() Table { return d.table }
 
 // Query is the definition as the encoded part of an upstream request's query
 // that does not change from call to call. Equal queries are equal definitions,

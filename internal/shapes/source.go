@@ -80,7 +80,11 @@ type News struct {
 // Rotated says that the shape the position belongs to is gone: the reader has
 // to start over. Handle names the shape that took its place, if the upstream
 // said so; to a request that was held Electric does not.
-type Rotated struct{ Handle string }
+type Rotated struct {
+	Handle string
+	// OutOfBounds says that the upstream has the shape, and not the offset.
+	OutOfBounds bool
+}
 
 func (e *Rotated) Error() string { return "the shape was rotated: read it again from the beginning" }
 

@@ -38,7 +38,7 @@ func launch(ctx context.Context, program, command string, env ...string) (*child
 		return nil, err
 	}
 	c := &child{name: command, cmd: exec.Command(program, command), gone: make(chan struct{})}
-	c.cmd.Env = append([]string{"HOME=" + os.Getenv("HOME"), "PATH=" + os.Getenv("PATH"), "REALTIME_GW_ADDR=127.0.0.1:0"}, env...)
+	c.cmd.Env = append([]string{"HOME=" + os.Getenv("HOME"), "PATH=" + os.Getenv("PATH"), "REALTIME_GW_ADDR=127.0.0.1:0", "REALTIME_GW_METRICS_ADDR=off", "REALTIME_GW_DRAIN=0s"}, env...)
 	c.cmd.Stderr = w
 	// A group of its own: Ctrl-C is for the bench, which then stops it.
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -115,7 +115,7 @@ func ready(ctx context.Context, url string) bool {
 func (s *stack) program(name string, stdout func([]byte), env []string, args ...string) *child {
 	s.t.Helper()
 	cmd := exec.Command(built.program, args...)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, env...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "REALTIME_GW_METRICS_ADDR=off", "REALTIME_GW_DRAIN=0s"}, env...)
 	c := start(s.t, name, cmd, stdout, func(line []byte) {
 		var entry struct {
 			Level  string

@@ -101,7 +101,7 @@ func (s *stack) launchGateway(address string) *child {
 func (s *stack) program(name string, stdout func([]byte), env []string, args ...string) *child {
 	s.t.Helper()
 	cmd := exec.Command(binary, args...)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, env...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "REALTIME_GW_METRICS_ADDR=off", "REALTIME_GW_DRAIN=0s"}, env...)
 	return startChild(s.t, name, cmd, stdout, func(line []byte) {
 		var entry struct{ Level string }
 		if json.Unmarshal(line, &entry) != nil || entry.Level == "error" {

@@ -104,7 +104,7 @@ func startDev(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "state")
 	cmd := exec.Command(binary, "dev", "--fresh", "--dir", dir)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "REALTIME_GW_ADDR=127.0.0.1:0"}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "REALTIME_GW_ADDR=127.0.0.1:0", "REALTIME_GW_METRICS_ADDR=off", "REALTIME_GW_DRAIN=0s"}
 	ready := make(chan struct{})
 	c := startChild(t, "realtime-gw dev", cmd, func(line []byte) {
 		if string(line) == "realtime-gw is ready." {

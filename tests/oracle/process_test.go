@@ -30,7 +30,7 @@ func startProcess(t *testing.T, binary, databaseURL, origin string) *instance {
 	t.Helper()
 	cmd := exec.CommandContext(context.Background(), binary, "serve")
 	cmd.Env = append(os.Environ(), "REALTIME_GW_ADDR=127.0.0.1:0", "DATABASE_URL="+databaseURL, "ELECTRIC_ORIGIN="+origin,
-		"REALTIME_GW_CURSOR_KEYS="+hex.EncodeToString(cursorKey))
+		"REALTIME_GW_CURSOR_KEYS="+hex.EncodeToString(cursorKey), "REALTIME_GW_METRICS_ADDR=off", "REALTIME_GW_DRAIN=1s")
 	// It does not outlive a test program that was killed.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stderr, err := cmd.StderrPipe()

@@ -173,7 +173,7 @@ func (c *Client) ask(ctx context.Context, def *shapes.Definition, pos shapes.Pos
 	}
 	resp, err = c.askOnce(ctx, def, pos, live)
 	if errors.Is(err, errOutOfBounds) {
-		return nil, &shapes.Rotated{}
+		return nil, &shapes.Rotated{OutOfBounds: true}
 	}
 	return resp, err
 }

@@ -66,9 +66,13 @@ func (f *flight) fly(ctx context.Context) {
 	if f.linger != nil {
 		f.linger.Stop()
 	}
+	waiters := f.waiters
 	g.mu.Unlock()
 	f.news, f.err = news, err
 	close(f.landed)
+	if g.config.Landed != nil && ctx.Err() == nil { // else it was abandoned
+		g.config.Landed(waiters)
+	}
 }
 
 // ask renews the call until it brings rows. Answers without rows may move the

@@ -20,6 +20,9 @@ type Config struct {
 	// up to date is completed by reading on. Defaults: 1 MiB and 100 ms.
 	CompleteBytes  int
 	CompleteWithin time.Duration
+	// Landed is told of each flight that lands how many waited for it then. It
+	// must be quick. May be nil.
+	Landed func(waiters int)
 }
 
 // Group is the flights over one Source. It is safe for concurrent use; Close
@@ -59,6 +62,13 @@ func New(c Config) *Group {
 	g := &Group{config: c, flights: map[key]*flight{}}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	return g
+}
+
+// InAir is how many flights there are now: positions at which the upstream is asked.
+func (g *Group) InAir() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.flights)
 }
 
 // Close ends all flights, which land with *shapes.Unavailable, and returns when

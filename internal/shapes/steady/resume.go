@@ -89,6 +89,7 @@ func (b *body) resume(broken error) error {
 		if b.once && b.given == 0 || time.Since(b.moved) > mostStall || b.ctx.Err() != nil {
 			return broken
 		}
+		b.source.again.Add(1)
 		reading, err := b.source.read(b.ctx, b.def, b.pos)
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -34,6 +35,8 @@ type Config struct {
 // holds nothing that has to be closed.
 type Source struct {
 	config Config
+
+	again atomic.Uint64 // calls that were made again
 
 	mu      sync.Mutex
 	gates   gates
@@ -81,6 +84,7 @@ func (s *Source) read(ctx context.Context, def *shapes.Definition, pos shapes.Po
 		if !again(ctx, err) {
 			return reading, err
 		}
+		s.again.Add(1)
 	}
 }
 
@@ -95,6 +99,7 @@ func (s *Source) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Po
 		if p.probe {
 			reading, err := s.call(ctx, p, def, pos)
 			if again(ctx, err) {
+				s.again.Add(1)
 				continue
 			}
 			if err != nil {
@@ -110,6 +115,7 @@ func (s *Source) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Po
 		if !again(ctx, err) {
 			return news, err
 		}
+		s.again.Add(1)
 	}
 }
 
@@ -224,6 +230,7 @@ func (s *Source) took(ctx context.Context, p *pass, err error) {
 	was, now := s.gates.open, time.Now()
 	switch {
 	case failed && ctx.Err() == nil:
+		s.logOf(ctx).Debug().Err(err).Msg("a call to the upstream failed")
 		s.gates.fail(p, now, fault.RetryAfter)
 		s.faults[p.shape] = fault
 	case failed || ctx.Err() != nil && err != nil:
