@@ -24,6 +24,18 @@ var (
 // not plain lower-case identifiers are quoted.
 func (t Table) String() string { return identifier(t.Schema) + "." + identifier(t.Name) }
 
+// Side is what the table is called in logs: the side of a feed that it is, and its
+// own name.
+func (t Table) Side() string {
+	switch t {
+	case LegacyTable:
+		return "legacy (" + t.String() + ")"
+	case V2Table:
+		return "v2 (" + t.String() + ")"
+	}
+	return t.String()
+}
+
 func identifier(s string) string {
 	for i, c := range []byte(s) {
 		lower := c >= 'a' && c <= 'z' || c == '_'
@@ -77,6 +89,7 @@ func After(column string, t time.Time) Condition {
 // for every spelling: columns in one order, list values sorted, values always
 // bound as params[n]. No value ever stands in the text of the where clause.
 type Definition struct {
+	table Table
 	query string
 }
 
@@ -103,7 +116,7 @@ func Define(table Table, columns []string, conditions ...Condition) *Definition 
 	if where.Len() > 0 {
 		values.Set("where", where.String())
 	}
-	return &Definition{query: values.Encode()}
+	return &Definition{table: table, query: values.Encode()}
 }
 
 // render writes the term with placeholders, and binds its values under the
@@ -133,6 +146,9 @@ func (c Condition) render(where *strings.Builder, params url.Values) {
 		where.WriteByte(']')
 	}
 }
+
+// Table is the table of the shape's rows.
+func (d *Definition) Table() Table { return d.table }
 
 // Query is the definition as the encoded part of an upstream request's query
 // that does not change from call to call. Equal queries are equal definitions,
