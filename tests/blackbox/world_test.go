@@ -48,6 +48,7 @@ type settings struct {
 	linger     time.Duration // of flights
 	pageBytes  int
 	chunkBytes int
+	silence    time.Duration                             // how long the head of an answer to a read may take; default 13 s
 	around     func(http.RoundTripper) http.RoundTripper // what stands between gateway and upstream
 
 	cursorKey     byte          // of which the cursors' key is made; default 'k'
@@ -109,7 +110,7 @@ func newWorld(t *testing.T, s settings) *world {
 	if s.around != nil {
 		transport = s.around(transport)
 	}
-	source, err := electric.New(electric.Config{Origin: "http://upstream.internal", Secret: secret, Transport: transport, Recheck: time.Millisecond})
+	source, err := electric.New(electric.Config{Origin: "http://upstream.internal", Secret: secret, Transport: transport, Recheck: time.Millisecond, Silence: s.silence})
 	if err != nil {
 		t.Fatal(err)
 	}

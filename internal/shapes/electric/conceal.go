@@ -61,7 +61,7 @@ func brief(err error) error {
 	return err
 }
 
-// messages are those of a Scanner. Its errors name the side.
+// messages are those of a Scanner, of the kinds that a 200 has. Errors name the side.
 type messages struct {
 	*shapes.Scanner
 	client *Client
@@ -70,6 +70,9 @@ type messages struct {
 
 func (m messages) Next() (shapes.Message, error) {
 	message, err := m.Scanner.Next()
+	if err == nil && (message.Kind == shapes.ControlMustRefetch || message.Kind == shapes.ControlOther) {
+		err = fmt.Errorf("%w: a control message that has no place in the body of a 200", shapes.ErrMalformed)
+	}
 	if err != nil && err != io.EOF {
 		err = fmt.Errorf("%s: reading an answer: %w", m.def.Table().Side(), brief(err))
 	}
