@@ -22,20 +22,20 @@ type follower struct {
 	stop    context.CancelFunc
 	stopped sync.WaitGroup
 
-	mu       sync.Mutex
-	handle   string
-	offset   string
-	cursor   string
-	expired  string
-	live     bool // it asks for what is next with live=true
-	rows     map[string]map[string]*string
-	refetch  int
-	since    int // questions since it was told to start over
-	faults   int
-	twice    int // inserts of a row that it had
-	unknown  int // updates and deletes of a row that it had not
-	ended    string
-	received []time.Time // when each row came, by the order of their coming
+	mu      sync.Mutex
+	handle  string
+	offset  string
+	cursor  string
+	expired string
+	live    bool // it asks for what is next with live=true
+	rows    map[string]map[string]*string
+	refetch int
+	since   int // questions since it was told to start over
+	faults  int
+	twice   int // inserts of a row that it had
+	unknown int // updates and deletes of a row that it had not
+	ended   string
+	shown   bool // the last body ended with an up-to-date: the platform's SDK and others show nothing before
 }
 
 // follow starts one.
@@ -147,7 +147,6 @@ func (f *follower) apply(got reply) time.Duration {
 				f.twice++
 			}
 			f.rows[m.Key] = m.Value
-			f.received = append(f.received, time.Now())
 		case "update":
 			if !had {
 				f.unknown++
@@ -162,6 +161,7 @@ func (f *follower) apply(got reply) time.Duration {
 		default:
 			f.live = f.live || m.Headers.Control == "up-to-date" && i == len(all)-1
 		}
+		f.shown = m.Headers.Control == "up-to-date" && i == len(all)-1
 	}
 	return 0
 }
@@ -178,8 +178,7 @@ func (f *follower) ids() []string {
 	return ids
 }
 
-// holds says whether it holds exactly the rows with these ids and is live, or why it
-// never will.
+// holds says whether it shows exactly the rows with these ids and is live.
 func (f *follower) holds(ids []string) bool {
 	have := f.ids()
 	f.mu.Lock()
@@ -187,5 +186,5 @@ func (f *follower) holds(ids []string) bool {
 	if f.ended != "" {
 		f.w.t.Fatalf("%s ended: %s", f.path, f.ended)
 	}
-	return f.live && slices.Equal(have, ids)
+	return f.live && f.shown && slices.Equal(have, ids)
 }

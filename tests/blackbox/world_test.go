@@ -62,16 +62,17 @@ const secret = `sesame +/&%"secret`
 
 // world is a gateway with everything behind it, and two tenants.
 type world struct {
-	t       *testing.T
-	url     string
-	pool    *pgxpool.Pool
-	store   *runstore.Store
-	feeds   *feeds.Service
-	flights *flight.Group
-	slots   *limits.Memory
-	log     *logBuffer
-	client  *http.Client
-	ready   *atomic.Bool
+	t        *testing.T
+	url      string
+	pool     *pgxpool.Pool
+	store    *runstore.Store
+	feeds    *feeds.Service
+	electric *electric.Client
+	flights  *flight.Group
+	slots    *limits.Memory
+	log      *logBuffer
+	client   *http.Client
+	ready    *atomic.Bool
 
 	ours, theirs tenant
 }
@@ -114,6 +115,7 @@ func newWorld(t *testing.T, s settings) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.electric = source
 	var asked shapes.Source = source
 	if !s.impatient {
 		asked = steady.New(steady.Config{Source: source})

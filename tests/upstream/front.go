@@ -2,11 +2,15 @@ package upstream
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
@@ -35,8 +39,8 @@ func New(t testing.TB, next http.RoundTripper, behind string) *Front {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &Front{t: t, next: next, behind: base, address: "127.0.0.1:0"}
-	f.Start()
+	f := &Front{t: t, next: next, behind: base}
+	f.take(f.somewhere())
 	t.Cleanup(f.Stop)
 	return f
 }
@@ -79,17 +83,41 @@ func (f *Front) Asked() int {
 	return f.asked
 }
 
-// Start takes connections.
+// Start takes connections again.
 func (f *Front) Start() {
 	f.t.Helper()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	listener, err := net.Listen("tcp", f.address)
+	listener, err := f.listen()
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.address = listener.Addr().String()
+	f.take(listener)
+}
+
+// somewhere finds an address that is free, and below those that the system gives to
+// outgoing connections: one of them could take it while nobody listens.
+func (f *Front) somewhere() net.Listener {
+	f.t.Helper()
+	for {
+		f.address = fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000))
+		listener, err := f.listen()
+		if err == nil {
+			return listener
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			f.t.Fatal(err)
+		}
+	}
+}
+
+func (f *Front) listen() (net.Listener, error) {
+	var config net.ListenConfig
+	return config.Listen(context.WithoutCancel(f.t.Context()), "tcp", f.address)
+}
+
+func (f *Front) take(listener net.Listener) {
 	server, ended := &http.Server{Handler: http.HandlerFunc(f.serve)}, make(chan struct{})
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.server, f.ended = server, ended
 	go func() {
 		defer close(ended)
