@@ -49,6 +49,7 @@ type settings struct {
 	pageBytes  int
 	chunkBytes int
 	silence    time.Duration                             // how long the head of an answer to a read may take; default 13 s
+	maxBody    int64                                     // of what the upstream streams; default 1 GiB
 	around     func(http.RoundTripper) http.RoundTripper // what stands between gateway and upstream
 
 	cursorKey     byte          // of which the cursors' key is made; default 'k'
@@ -111,7 +112,7 @@ func newWorld(t *testing.T, s settings) *world {
 	if s.around != nil {
 		transport = s.around(transport)
 	}
-	source, err := electric.New(electric.Config{Origin: "http://upstream.internal", Secret: secret, Transport: transport, Recheck: time.Millisecond, Silence: s.silence})
+	source, err := electric.New(electric.Config{Origin: "http://upstream.internal", Secret: secret, Transport: transport, Recheck: time.Millisecond, Silence: s.silence, MaxBody: s.maxBody})
 	if err != nil {
 		t.Fatal(err)
 	}
