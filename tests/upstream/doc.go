@@ -12,5 +12,5 @@
 // Stop and Start are a restart that keeps handles and logs, as Electric's does:
 // connections are cut, held polls with them, and nobody answers at the address until
 // it is started again. What Electric says wrongly then, and under load, is there as
-// edits of its answers: see edit.go.
+// edits of its answers (edit.go) and as Behind.
 package upstream

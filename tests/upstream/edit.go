@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"sync"
 )
 
 // Answer is one of the server behind, before it is passed on.
@@ -66,65 +65,5 @@ func NotUpToDate(a *Answer) bool {
 	}
 	a.put(slices.DeleteFunc(all, isUpToDate))
 	a.Header.Del("Electric-Up-To-Date")
-	return true
-}
-
-// Behind is a server that was started and has not caught up: it calls every place in
-// its log up to date, and shows nothing of what came since, until CatchUp.
-type Behind struct {
-	mu     sync.Mutex
-	schema map[string][]string // of each table
-	caught bool
-	told   int
-}
-
-// Learn notes what Behind needs to know of a server that is well. It is an edit.
-func (b *Behind) Learn(a *Answer) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if schema := a.Header.Values("Electric-Schema"); len(schema) > 0 {
-		if b.schema == nil {
-			b.schema = make(map[string][]string)
-		}
-		b.schema[a.Request.URL.Query().Get("table")] = schema
-	}
-}
-
-// CatchUp ends it.
-func (b *Behind) CatchUp() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.caught = true
-}
-
-// Told is how many times it said up to date too early.
-func (b *Behind) Told() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.told
-}
-
-// Answer is for Front.Instead. /v1/health says waiting meanwhile.
-func (b *Behind) Answer(w http.ResponseWriter, r *http.Request) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	q, h := r.URL.Query(), w.Header()
-	if b.caught || q.Get("offset") == "-1" {
-		return false
-	}
-	h.Set("Content-Type", "application/json; charset=utf-8")
-	if r.URL.Path != "/v1/shape" {
-		w.WriteHeader(http.StatusAccepted)
-		_, _ = w.Write([]byte(`{"status":"waiting"}`))
-		return true
-	}
-	b.told++
-	h.Set("Electric-Handle", q.Get("handle"))
-	h.Set("Electric-Offset", q.Get("offset"))
-	h.Set("Electric-Up-To-Date", "")
-	if q.Get("live") == "" {
-		h["Electric-Schema"] = b.schema[q.Get("table")]
-	}
-	_, _ = w.Write([]byte(`[{"headers":{"control":"up-to-date","global_last_seen_lsn":"0"}}]`))
 	return true
 }
