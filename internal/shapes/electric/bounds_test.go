@@ -48,15 +48,15 @@ func TestALostOffsetIsARotationForThePatient(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
-			source := steady.New(steady.Config{Source: client})
+			source, began := steady.New(steady.Config{Source: client}), time.Now()
 			if live {
 				_, err = source.Wait(ctx, def, place)
 			} else {
 				_, err = source.Read(ctx, def, place)
 			}
 			var rotated *shapes.Rotated
-			if !errors.As(err, &rotated) || asked != 2 {
-				t.Errorf("%s: asked %d times, %v", name, asked, err)
+			if took := time.Since(began); !errors.As(err, &rotated) || asked != 2 || took != 23*time.Second { // 3 s lie between
+				t.Errorf("%s: asked %d times in %s, %v", name, asked, took, err)
 			}
 		})
 	}

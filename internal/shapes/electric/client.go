@@ -109,12 +109,13 @@ func (c *Client) Read(ctx context.Context, def *shapes.Definition, pos shapes.Po
 		cancel(nil)
 		return nil, c.concealed(err, def)
 	}
-	body := newBoundedBody(resp.Body, c.bounds, cancel)
 	next, err := head(resp, pos, false)
 	if err != nil {
-		_ = body.Close()
+		_ = resp.Body.Close()
+		cancel(nil)
 		return nil, c.concealed(err, def)
 	}
+	body := newBoundedBody(resp.Body, c.bounds, cancel)
 	return &shapes.Page{
 		Next:     next,
 		Schema:   resp.Header.Get("electric-schema"),
@@ -220,7 +221,7 @@ func (c *Client) askOnce(ctx context.Context, def *shapes.Definition, pos shapes
 	return nil, meaning(resp, pos)
 }
 
-var errSilent = &shapes.Unavailable{Err: errors.New("Electric did not answer in time")}
+var errSilent = &shapes.Unavailable{Err: errors.New("no answer of Electric came in time")}
 
 // inTime asks, and gives up if the head of the answer takes too long, where that is
 // bounded here. The call that it was goes on to its body, and ends with ctx.

@@ -91,8 +91,11 @@ func (s *Source) read(ctx context.Context, def *shapes.Definition, pos shapes.Po
 }
 
 // Wait is shapes.Source's, and fails as Read does. While the shape fails it is
-// read first: a held call says nothing for as long as all is well.
+// read first: a held call says nothing for as long as all is well. But that the read
+// was well does not make the held call's own failures undone: they may be because of
+// what is in its answer, which can be large.
 func (s *Source) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.News, error) {
+	var was *gate
 	for {
 		p, err := s.admit(ctx, def)
 		if err != nil {
@@ -108,14 +111,19 @@ func (s *Source) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Po
 			}
 			_ = reading.close(nil) // what it holds comes with the held call, at once
 		}
+		asked := time.Now()
 		limited, cancel := context.WithTimeoutCause(ctx, s.config.WaitTimeout, errSilent)
 		news, err := s.config.Source.Wait(limited, def, pos)
 		cancel()
 		err = inTime(limited, def, err)
-		s.took(ctx, &pass{shape: def.Query(), begun: p.begun, all: -1}, err)
+		if time.Since(asked) >= flows {
+			was = nil // it was held, and that is a success
+		}
+		s.took(ctx, &pass{shape: def.Query(), begun: p.begun, all: -1, was: was}, err)
 		if !again(ctx, err) {
 			return news, err
 		}
+		was = s.gate(def.Query())
 	}
 }
 
@@ -205,6 +213,18 @@ func (s *Source) admit(ctx context.Context, def *shapes.Definition) (*pass, erro
 	}
 }
 
+// gate is a copy of what is known of a shape that fails, or nil.
+func (s *Source) gate(shape string) *gate {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.gates.shapes[shape]
+	if x == nil {
+		return nil
+	}
+	known := *x
+	return &known
+}
+
 func (s *Source) refusal(shape string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -230,7 +250,7 @@ func (s *Source) took(ctx context.Context, p *pass, err error) {
 	was, now := s.gates.open, time.Now()
 	switch {
 	case failed && ctx.Err() == nil:
-		s.tell(fault, s.gates.shapes[p.shape] == nil, now)
+		s.tell(fault, s.gates.shapes[p.shape] == nil && p.was == nil, now)
 		s.gates.fail(p, now, fault.RetryAfter)
 		s.faults[p.shape] = fault
 	case failed || ctx.Err() != nil && err != nil:

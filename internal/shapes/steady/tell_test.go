@@ -88,3 +88,35 @@ func (w withoutEnd) Next() (shapes.Message, error) {
 	}
 	return m, err
 }
+
+// A held call that fails though reads do not, because of what is in the answer, is
+// made again as seldom as any other that fails, and the log hears of it once.
+func TestAHeldCallThatFailsBehindGoodReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := &upstream{news: make(chan *shapes.News, 10)}
+		var log bytes.Buffer
+		s := New(Config{Source: deaf{u}, Log: zerolog.New(&log), Random: longest})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := s.Wait(ctx, define("a"), here); err == nil {
+			t.Error("no error")
+		}
+		// 0.25 s, 0.5 s, 1 s, 2 s, and 4 s from then on, with a read before each.
+		if n := u.count(); n < 20 || n > 40 {
+			t.Errorf("%d calls in a minute", n)
+		}
+		if n := strings.Count(log.String(), "\n"); n != 1 {
+			t.Errorf("%d lines: %s", n, log.String())
+		}
+	})
+}
+
+// deaf is an upstream whose held calls bring nothing but faults.
+type deaf struct{ *upstream }
+
+func (d deaf) Wait(ctx context.Context, def *shapes.Definition, _ shapes.Position) (*shapes.News, error) {
+	if err := d.enter(ctx, "wait", def); err != nil {
+		return nil, err
+	}
+	return nil, &shapes.Unavailable{Err: errors.New("too large")}
+}
