@@ -13,6 +13,11 @@ type Answer struct {
 	Status  int
 	Header  http.Header
 	Body    []byte
+
+	// Break is where the body breaks off, in bytes; 0: nowhere. The head says more.
+	Break int
+	// Until has the body stall at Break instead, until it is closed, and go on then.
+	Until <-chan struct{}
 }
 
 // Live says whether the question was held.
@@ -27,11 +32,13 @@ func (a *Answer) messages() (all []json.RawMessage) {
 }
 
 func (a *Answer) put(all []json.RawMessage) {
-	body, err := json.Marshal(all) // which compacts, and changes no value
-	if err != nil {
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(all); err != nil { // they were JSON
 		panic(err)
 	}
-	a.Body = body
+	a.Body = bytes.TrimSuffix(body.Bytes(), []byte("\n"))
 }
 
 func isChange(m json.RawMessage) bool { return bytes.Contains(m, []byte(`"operation"`)) }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -160,8 +161,22 @@ func (f *Front) serve(w http.ResponseWriter, r *http.Request) {
 	for name, values := range answer.Header {
 		w.Header()[name] = values
 	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(answer.Body)))
 	w.WriteHeader(answer.Status)
-	_, _ = w.Write(answer.Body)
+	_, _ = w.Write(answer.Body[:answer.Break])
+	if answer.Break > 0 {
+		_ = http.NewResponseController(w).Flush()
+	}
+	switch {
+	case answer.Until != nil:
+		select {
+		case <-answer.Until:
+		case <-r.Context().Done():
+		}
+	case answer.Break > 0:
+		panic(http.ErrAbortHandler)
+	}
+	_, _ = w.Write(answer.Body[answer.Break:])
 }
 
 // pass asks the server behind.
