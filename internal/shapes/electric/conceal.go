@@ -112,7 +112,10 @@ func concealCut(text string, most int, values []bound) string {
 	}
 	text = conceal(text[:most], values)
 	all := forms(values)
-	for i := range len(text) {
+	if len(all) == 0 {
+		return text + "..."
+	}
+	for i := max(0, len(text)-len(all[0].value)); i < len(text); i++ { // the first is the longest
 		for _, f := range all {
 			if len(f.value) > len(text)-i && strings.HasPrefix(f.value, text[i:]) {
 				return text[:i] + "..."
