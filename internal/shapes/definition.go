@@ -24,6 +24,18 @@ var (
 // not plain lower-case identifiers are quoted.
 func (t Table) String() string { return identifier(t.Schema) + "." + identifier(t.Name) }
 
+// Side is what the table is called in logs: the side of a feed that it is, and its
+// own name.
+func (t Table) Side() string {
+	switch t {
+	case LegacyTable:
+		return "legacy (" + t.String() + ")"
+	case V2Table:
+		return "v2 (" + t.String() + ")"
+	}
+	return t.String()
+}
+
 func identifier(s string) string {
 	for i, c := range []byte(s) {
 		lower := c >= 'a' && c <= 'z' || c == '_'
@@ -135,7 +147,7 @@ func (c Condition) render(where *strings.Builder, params url.Values) {
 	}
 }
 
-// Table is the table that the rows are of.
+// Table is the table of the shape's rows.
 func (d *Definition) Table() Table { return d.table }
 
 // Query is the definition as the encoded part of an upstream request's query

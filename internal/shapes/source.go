@@ -94,6 +94,9 @@ type Unavailable struct {
 	// RetryAfter is how long the upstream asked to be left alone; zero if it
 	// did not say.
 	RetryAfter time.Duration
+	// Misconfigured is set where waiting does not help: somebody has to mend the
+	// installation.
+	Misconfigured bool
 	// Err is for the log only: upstream texts can name hosts.
 	Err error
 }
@@ -107,14 +110,20 @@ func (e *Unavailable) Unwrap() error { return e.Err }
 // it: a definition that it cannot serve. It is a fault of whoever made the
 // Definition, or of the table, and asking again does not help.
 type Refused struct {
+	// Side is the Table's: whose request it was.
+	Side   string
 	Status int
 	// Body is the beginning of the upstream's answer, for the log only.
 	Body string
 }
 
 func (e *Refused) Error() string {
-	return fmt.Sprintf("upstream refused the request with status %d: %s", e.Status, e.Body)
+	return fmt.Sprintf("upstream refused the request for %s with status %d: %s", e.Side, e.Status, e.Body)
 }
+
+// ErrEndless is wrapped by the error of a body that was given up because it is too
+// long or takes too long. Asked again it would be no shorter.
+var ErrEndless = errors.New("the body does not end")
 
 // ErrMalformed is wrapped by every error about a body that is not what the
 // shape protocol says.

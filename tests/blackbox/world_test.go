@@ -49,6 +49,8 @@ type settings struct {
 	linger     time.Duration // of flights
 	pageBytes  int
 	chunkBytes int
+	silence    time.Duration                             // how long the head of an answer to a read may take; default 13 s
+	maxBody    int64                                     // of what the upstream streams; default 1 GiB
 	around     func(http.RoundTripper) http.RoundTripper // what stands between gateway and upstream
 
 	cursorKey     byte          // of which the cursors' key is made; default 'k'
@@ -62,16 +64,17 @@ const secret = `sesame +/&%"secret`
 
 // world is a gateway with everything behind it, and two tenants.
 type world struct {
-	t       *testing.T
-	url     string
-	pool    *pgxpool.Pool
-	store   *runstore.Store
-	feeds   *feeds.Service
-	flights *flight.Group
-	slots   *limits.Memory
-	log     *logBuffer
-	client  *http.Client
-	ready   *atomic.Bool
+	t        *testing.T
+	url      string
+	pool     *pgxpool.Pool
+	store    *runstore.Store
+	feeds    *feeds.Service
+	electric *electric.Client
+	flights  *flight.Group
+	slots    *limits.Memory
+	log      *logBuffer
+	client   *http.Client
+	ready    *atomic.Bool
 
 	ours, theirs tenant
 }
@@ -110,10 +113,11 @@ func newWorld(t *testing.T, s settings) *world {
 	if s.around != nil {
 		transport = s.around(transport)
 	}
-	source, err := electric.New(electric.Config{Origin: "http://upstream.internal", Secret: secret, Transport: transport, Recheck: time.Millisecond})
+	source, err := electric.New(electric.Config{Origin: "http://upstream.internal", Secret: secret, Transport: transport, Recheck: time.Millisecond, Silence: s.silence, MaxBody: s.maxBody})
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.electric = source
 	var asked shapes.Source = source
 	if !s.impatient {
 		asked = steady.New(steady.Config{Source: source})

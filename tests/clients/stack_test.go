@@ -34,13 +34,21 @@ type stack struct {
 	keys     string // of the gateway's cursors
 	address  string // the gateway's
 	gateway  *child
+	expected string // what an error in the log of a program may say
 }
 
 // newStack starts one. chunkBytes is where the upstream ends a chunk of a shape;
 // 0 is its default.
 func newStack(t testing.TB, chunkBytes int) *stack {
 	t.Helper()
-	s := &stack{t: t, database: pgtest.Database(t), address: freeAddress(t)}
+	return newStackBehind(t, chunkBytes, func(upstream string) string { return upstream }, "")
+}
+
+// newStackBehind starts one whose gateway asks what stands between it and the
+// upstream, given the URL of that, and may log expected as an error.
+func newStackBehind(t testing.TB, chunkBytes int, between func(upstream string) string, expected string) *stack {
+	t.Helper()
+	s := &stack{expected: expected, t: t, database: pgtest.Database(t), address: freeAddress(t)}
 	var err error
 	if s.db, err = pgxpool.New(t.Context(), s.database); err != nil {
 		t.Fatal(err)
@@ -53,6 +61,7 @@ func newStack(t testing.TB, chunkBytes int) *stack {
 	_, _ = rand.Read(key[:]) // never fails
 	s.keys = hex.EncodeToString(key[:])
 	s.startUpstream(chunkBytes)
+	s.upstream = between(s.upstream)
 	s.gateway = s.startGateway(s.address)
 	return s
 }
@@ -103,8 +112,8 @@ func (s *stack) program(name string, stdout func([]byte), env []string, args ...
 	cmd := exec.Command(binary, args...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "REALTIME_GW_METRICS_ADDR=off", "REALTIME_GW_DRAIN=0s"}, env...)
 	return startChild(s.t, name, cmd, stdout, func(line []byte) {
-		var entry struct{ Level string }
-		if json.Unmarshal(line, &entry) != nil || entry.Level == "error" {
+		var entry struct{ Level, Message string }
+		if json.Unmarshal(line, &entry) != nil || entry.Level == "error" && (s.expected == "" || entry.Message != s.expected) {
 			s.t.Errorf("%s: %s", name, line)
 		}
 	})

@@ -43,7 +43,12 @@ type run struct {
 
 func newWorld(t testing.TB, chunkBytes int) *world {
 	t.Helper()
-	w := &world{stack: newStack(t, chunkBytes), tag: "orders", mint: runid.NewMinter(runid.MinterConfig{}), deleted: make(map[string]bool), former: make(memory)}
+	return newWorldOn(newStack(t, chunkBytes))
+}
+
+func newWorldOn(s *stack) *world {
+	s.t.Helper()
+	w := &world{stack: s, tag: "orders", mint: runid.NewMinter(runid.MinterConfig{}), deleted: make(map[string]bool), former: make(memory)}
 	w.batch.id = w.mint.Mint(runid.Legacy)
 	w.batch.friendly = runid.FormatBatch(w.batch.id)
 	w.exec(w.db, `INSERT INTO "BatchTaskRun" (id, "friendlyId", "runtimeEnvironmentId", "updatedAt") VALUES ($1, $2, $3, now())`,

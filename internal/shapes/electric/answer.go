@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
@@ -17,35 +19,52 @@ import (
 const (
 	maxLive   = 16 << 20 // bytes of one live answer
 	maxHandle = 256      // bytes; Electric's own have about 26
-	maxError  = 4 << 10  // bytes read of an answer that is not rows
+	maxError  = 4 << 10  // bytes kept of an answer that is not rows
 )
 
 var errOutOfBounds = errors.New("the offset is out of bounds for this shape")
 
 // meaning turns an answer that holds no rows into an error. A refusal can repeat
 // a value that was bound: it is not fit for a log yet.
-func meaning(resp *http.Response) error {
-	switch resp.StatusCode {
-	case http.StatusConflict:
+func meaning(resp *http.Response, pos shapes.Position) error {
+	beginning := pos.Offset.Kind == shapes.BeforeAll
+	switch status := resp.StatusCode; {
+	case status == http.StatusConflict && beginning:
+		return fault("status 409 from Electric to a question that names no handle")
+	case status == http.StatusConflict:
 		handle := resp.Header.Get("electric-handle")
 		if checkHandle(handle) != nil {
 			handle = ""
 		}
 		return &shapes.Rotated{Handle: handle}
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusRequestURITooLong:
-		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxError))
-		if resp.StatusCode == http.StatusBadRequest && isOutOfBounds(body) {
+	case status == http.StatusBadRequest || status == http.StatusNotFound || status == http.StatusRequestURITooLong:
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxError+1)) // a byte more tells that there is more
+		outOfBounds := status == http.StatusBadRequest && isOutOfBounds(body)
+		switch {
+		case outOfBounds && beginning:
+			return fault("status 400 from Electric: the beginning is out of bounds for the shape")
+		case outOfBounds:
 			return errOutOfBounds
+		case encoded(resp):
+			body = []byte("(its body has a content-encoding)")
 		}
-		return &shapes.Refused{Status: resp.StatusCode, Body: string(body)}
-	case http.StatusUnauthorized:
-		return &shapes.Unavailable{Err: errors.New("status 401 from Electric: set ELECTRIC_SECRET to the secret that Electric was started with")}
+		return &shapes.Refused{Status: status, Body: string(body)}
+	case status == http.StatusUnauthorized:
+		return &shapes.Unavailable{
+			Misconfigured: true,
+			Err:           errors.New("status 401 from Electric: set ELECTRIC_SECRET to the secret that Electric was started with"),
+		}
 	default:
 		return &shapes.Unavailable{
 			RetryAfter: retryAfter(resp.Header.Get("retry-after")),
-			Err:        fmt.Errorf("status %d from Electric", resp.StatusCode),
+			Err:        fmt.Errorf("status %d from Electric", status),
 		}
 	}
+}
+
+// fault is a *shapes.Unavailable with this text.
+func fault(format string, args ...any) error {
+	return &shapes.Unavailable{Err: fmt.Errorf(format, args...)}
 }
 
 // isOutOfBounds looks for the one field of a 400 that is not the fault of the
@@ -69,27 +88,57 @@ func retryAfter(value string) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// nextPosition reads where an answer to a question at pos says to go on. An
-// answer under another handle is of another shape, whose rows would not fit
-// those that the reader has: that is a rotation, even if it came as a 200.
-func nextPosition(resp *http.Response, pos shapes.Position) (shapes.Position, error) {
-	handle := resp.Header.Get("electric-handle")
+// head reads what stands before the rows: where an answer to a question at pos
+// says to go on. It takes an answer for rows only if all of it says so.
+func head(resp *http.Response, pos shapes.Position, live bool) (shapes.Position, error) {
+	if resp.StatusCode == http.StatusNoContent {
+		if !live {
+			return shapes.Position{}, fault("status 204 from Electric to a question that was not held")
+		}
+		return nextPosition(resp.Header, pos)
+	}
+	if kind, _, err := mime.ParseMediaType(resp.Header.Get("content-type")); err != nil || kind != "application/json" {
+		return shapes.Position{}, fault("an answer is not application/json: is ELECTRIC_ORIGIN an Electric, and nothing between that answers itself?")
+	}
+	if encoded(resp) {
+		return shapes.Position{}, fault("an answer has a content-encoding, which was not asked for: something between compresses it")
+	}
+	next, err := nextPosition(resp.Header, pos)
+	if err == nil && !live && !isObject(resp.Header.Get("electric-schema")) {
+		err = fault("the electric-schema header of an answer is not a JSON object")
+	}
+	return next, err
+}
+
+// encoded says that the body is not what it stands for.
+func encoded(resp *http.Response) bool {
+	coding := resp.Header.Get("content-encoding")
+	return coding != "" && coding != "identity"
+}
+
+func isObject(text string) bool {
+	return strings.HasPrefix(text, "{") && json.Valid([]byte(text))
+}
+
+// nextPosition reads where to go on. An answer under another handle is of another
+// shape, whose rows would not fit those that the reader has: that is a rotation,
+// even if it came as a 200.
+func nextPosition(header http.Header, pos shapes.Position) (shapes.Position, error) {
+	handle := header.Get("electric-handle")
 	if err := checkHandle(handle); err != nil {
 		return shapes.Position{}, &shapes.Unavailable{Err: err}
 	}
-	offset, err := shapes.ParseOffset(resp.Header.Get("electric-offset"))
+	named := header.Get("electric-offset")
+	offset, err := shapes.ParseOffset(named)
 	switch {
-	case err != nil:
-		err = fmt.Errorf("the electric-offset header of an answer: %w", err)
+	case err != nil: // which repeats what came
+		return shapes.Position{}, fault("the electric-offset header of an answer, of %d bytes, is no offset", len(named))
 	case offset.Kind == shapes.BeforeAll || offset.Kind == shapes.Now:
-		err = fmt.Errorf("an answer names the offset %s, where none can end", offset)
+		return shapes.Position{}, fault("an answer names the offset %s, where none can end", offset)
 	case pos.Offset.Kind != shapes.BeforeAll && handle != pos.Handle:
 		return shapes.Position{}, &shapes.Rotated{Handle: handle}
 	case offset.Compare(pos.Offset) < 0:
-		err = fmt.Errorf("an answer goes back from offset %s to %s", pos.Offset, offset)
-	}
-	if err != nil {
-		return shapes.Position{}, &shapes.Unavailable{Err: err}
+		return shapes.Position{}, fault("an answer goes back from offset %s to %s", pos.Offset, offset)
 	}
 	return shapes.Position{Handle: handle, Offset: offset}, nil
 }
@@ -119,15 +168,20 @@ func readBatch(ctx context.Context, resp *http.Response) (*shapes.Batch, error) 
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		return nil, &shapes.Unavailable{Err: fmt.Errorf("reading a live answer: %w", err)}
-	}
-	if buf.Len() > maxLive {
-		return nil, &shapes.Unavailable{Err: fmt.Errorf("a live answer is larger than %d bytes", maxLive)}
+		return nil, fault("reading a live answer: %w", err)
 	}
 	body := buf.Bytes()
-	batch := shapes.Batch{Rows: body[:0], UpToDate: len(body) == 0}
+	switch none := resp.StatusCode == http.StatusNoContent; {
+	case len(body) > maxLive:
+		return nil, fault("a live answer is larger than %d bytes", maxLive)
+	case len(body) == 0 && !none:
+		return nil, fault("a live answer has an empty body")
+	case none:
+		return &shapes.Batch{UpToDate: true}, nil
+	}
+	batch := shapes.Batch{Rows: body[:0]}
 	if _, err := batch.Fill(shapes.NewBytesScanner(body), maxLive+1); err != nil {
-		return nil, &shapes.Unavailable{Err: fmt.Errorf("a live answer: %w", err)}
+		return nil, fault("a live answer: %w", err)
 	}
 	return &batch, nil
 }

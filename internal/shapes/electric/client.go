@@ -1,9 +1,11 @@
 package electric
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
-	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -23,9 +25,18 @@ type Config struct {
 	Secret string
 	// Transport makes the calls. Default: NewTransport().
 	Transport http.RoundTripper
+	// Silence is how long the head of an answer to a read may take, but for the
+	// first of a shape, which has to be made. Electric waits 5 s for a database that
+	// is gone, and 10 s for an offset that it has not got to. Default: 13 s.
+	Silence time.Duration
 	// Idle is how long a body may bring nothing before its call counts as failed.
 	// Default: 30 s.
 	Idle time.Duration
+	// MaxStall is how long a body that is streamed may be waited for in all, and
+	// MaxBody how many bytes it may have. Electric ends an answer where a chunk of
+	// its log ends, of 10 MiB if not told otherwise. Defaults: 5 minutes, 1 GiB.
+	MaxStall time.Duration
+	MaxBody  int64
 	// Recheck is how long after an out-of-bounds answer the upstream is asked
 	// again before the shape counts as lost. Default: 3 s.
 	Recheck time.Duration
@@ -38,7 +49,8 @@ type Client struct {
 	secret    string
 	transport http.RoundTripper
 	recheck   time.Duration
-	idle      time.Duration
+	silence   time.Duration
+	bounds    bounds
 	repairs   atomic.Uint64
 }
 
@@ -58,17 +70,15 @@ func New(c Config) (*Client, error) {
 	}
 	client := &Client{
 		shape: *origin.JoinPath("v1", "shape"), health: *origin.JoinPath("v1", "health"),
-		secret: c.Secret, transport: c.Transport, recheck: c.Recheck,
+		secret: c.Secret, transport: c.Transport,
 	}
 	if client.transport == nil {
 		client.transport = NewTransport()
 	}
-	if c.Idle == 0 {
-		c.Idle = 30 * time.Second
-	}
-	client.idle = c.Idle
-	if client.recheck == 0 {
-		client.recheck = 3 * time.Second
+	client.silence = cmp.Or(c.Silence, 13*time.Second)
+	client.recheck = cmp.Or(c.Recheck, 3*time.Second)
+	client.bounds = bounds{
+		idle: cmp.Or(c.Idle, 30*time.Second), stall: cmp.Or(c.MaxStall, 5*time.Minute), bytes: cmp.Or(c.MaxBody, 1<<30),
 	}
 	return client, nil
 }
@@ -97,18 +107,19 @@ func (c *Client) Read(ctx context.Context, def *shapes.Definition, pos shapes.Po
 	resp, err := c.ask(ctx, def, pos, false)
 	if err != nil {
 		cancel(nil)
-		return nil, err
-	}
-	body := newIdleBody(resp.Body, c.idle, cancel)
-	next, err := nextPosition(resp, pos)
-	if err != nil {
-		_ = body.Close()
 		return nil, c.concealed(err, def)
 	}
+	next, err := head(resp, pos, false)
+	if err != nil {
+		_ = resp.Body.Close()
+		cancel(nil)
+		return nil, c.concealed(err, def)
+	}
+	body := newBoundedBody(resp.Body, c.bounds, cancel)
 	return &shapes.Page{
 		Next:     next,
 		Schema:   resp.Header.Get("electric-schema"),
-		Messages: shapes.NewScanner(body),
+		Messages: messages{shapes.NewScanner(body), c, def},
 		Close:    body.Close,
 	}, nil
 }
@@ -121,16 +132,16 @@ func (c *Client) Read(ctx context.Context, def *shapes.Definition, pos shapes.Po
 func (c *Client) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.News, error) {
 	resp, err := c.ask(ctx, def, pos, true)
 	if err != nil {
-		return nil, err
+		return nil, c.concealed(err, def)
 	}
 	defer resp.Body.Close()
-	next, err := nextPosition(resp, pos)
+	next, err := head(resp, pos, true)
 	if err != nil {
 		return nil, c.concealed(err, def)
 	}
 	batch, err := readBatch(ctx, resp)
 	if err != nil {
-		return nil, err
+		return nil, c.concealed(err, def)
 	}
 	news := &shapes.News{Next: next, Batch: *batch}
 	if batch.Last.Kind == shapes.At && batch.Last.Compare(next.Offset) < 0 {
@@ -151,11 +162,14 @@ func (c *Client) Healthy(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	_ = resp.Body.Close()
-	return resp.StatusCode == http.StatusOK, nil
+	defer resp.Body.Close()
+	var says struct{ Status string }
+	err = json.NewDecoder(io.LimitReader(resp.Body, maxError)).Decode(&says)
+	return resp.StatusCode == http.StatusOK && err == nil && says.Status == "active", nil
 }
 
-// ask makes one call, or two if the first was out of bounds.
+// ask makes one call, or two if the first was out of bounds. Its errors are not fit
+// for a log yet.
 func (c *Client) ask(ctx context.Context, def *shapes.Definition, pos shapes.Position, live bool) (*http.Response, error) {
 	resp, err := c.askOnce(ctx, def, pos, live)
 	if !errors.Is(err, errOutOfBounds) {
@@ -168,8 +182,11 @@ func (c *Client) ask(ctx context.Context, def *shapes.Definition, pos shapes.Pos
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	if ok, err := c.Healthy(ctx); err != nil || !ok {
-		return nil, &shapes.Unavailable{Err: errors.New("the offset is out of bounds, and Electric is not active yet")}
+	switch ok, err := c.Healthy(ctx); {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil || !ok:
+		return nil, fault("the offset is out of bounds, and Electric is not active yet")
 	}
 	resp, err = c.askOnce(ctx, def, pos, live)
 	if errors.Is(err, errOutOfBounds) {
@@ -193,15 +210,49 @@ func (c *Client) askOnce(ctx context.Context, def *shapes.Definition, pos shapes
 	}
 	target := c.shape
 	target.RawQuery = query.String()
-	resp, err := c.roundTrip(ctx, target)
+	resp, err := c.inTime(ctx, target, !live && pos.Offset.Kind != shapes.BeforeAll)
 	if err != nil {
-		return nil, c.concealed(err, def)
+		return nil, err
 	}
 	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusNoContent {
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	return nil, c.concealed(meaning(resp), def)
+	return nil, meaning(resp, pos)
+}
+
+var errSilent = &shapes.Unavailable{Err: errors.New("no answer of Electric came in time")}
+
+// inTime asks, and gives up if the head of the answer takes too long, where that is
+// bounded here. The call that it was goes on to its body, and ends with ctx.
+func (c *Client) inTime(ctx context.Context, target url.URL, bounded bool) (*http.Response, error) {
+	if !bounded {
+		return c.roundTrip(ctx, target)
+	}
+	limited, cancel := context.WithCancelCause(ctx)
+	late := time.AfterFunc(c.silence, func() { cancel(errSilent) })
+	resp, err := c.roundTrip(limited, target)
+	if !late.Stop() && err == nil { // it came in the moment in which it was given up
+		_ = resp.Body.Close()
+		err = errSilent
+	}
+	if err != nil {
+		cancel(nil)
+		return nil, err
+	}
+	resp.Body = &ending{resp.Body, func() { cancel(nil) }}
+	return resp, nil
+}
+
+// ending is a body with something to do at its end.
+type ending struct {
+	io.ReadCloser
+	end func()
+}
+
+func (e *ending) Close() error {
+	defer e.end()
+	return e.ReadCloser.Close()
 }
 
 func (c *Client) roundTrip(ctx context.Context, target url.URL) (*http.Response, error) {
@@ -211,7 +262,7 @@ func (c *Client) roundTrip(ctx context.Context, target url.URL) (*http.Response,
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		return nil, &shapes.Unavailable{Err: fmt.Errorf("asking Electric: %w", err)}
+		return nil, fault("asking Electric: %w", brief(err))
 	}
 	return resp, nil
 }

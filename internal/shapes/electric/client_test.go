@@ -44,6 +44,8 @@ func upstream(t *testing.T, answer http.HandlerFunc) *Client {
 }
 
 func header(w http.ResponseWriter, handle, offset string) {
+	w.Header().Set("content-type", "application/json; charset=utf-8")
+	w.Header().Set("electric-schema", `{"id":{"type":"text"}}`)
 	w.Header().Set("electric-handle", handle)
 	w.Header().Set("electric-offset", offset)
 }
@@ -118,7 +120,7 @@ func TestWhatAnswersMean(t *testing.T) {
 		}
 	}
 	rows := func(handle, offset, body string) http.HandlerFunc {
-		return status(200, body, "electric-handle", handle, "electric-offset", offset)
+		return status(200, body, "content-type", "application/json", "electric-handle", handle, "electric-offset", offset)
 	}
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
@@ -187,15 +189,18 @@ func TestOutOfBounds(t *testing.T) {
 		w.WriteHeader(http.StatusBadRequest)
 		io.WriteString(w, `{"message":"Invalid request","errors":{"offset":["out of bounds for this shape"]}}`)
 	}
+	const active = `{"status":"active"}`
 	for name, c := range map[string]struct {
 		health int
+		says   string
 		second func(w http.ResponseWriter)
 		want   any
 	}{
-		"twice, healthy": {200, outOfBounds, new(*shapes.Rotated)},
-		"starting":       {202, outOfBounds, new(*shapes.Unavailable)},
-		"health broken":  {500, outOfBounds, new(*shapes.Unavailable)},
-		"caught up": {200, func(w http.ResponseWriter) {
+		"twice, healthy":           {200, active, outOfBounds, new(*shapes.Rotated)},
+		"starting":                 {202, `{"status":"starting"}`, outOfBounds, new(*shapes.Unavailable)},
+		"health broken":            {500, active, outOfBounds, new(*shapes.Unavailable)},
+		"health of something else": {200, "OK", outOfBounds, new(*shapes.Unavailable)},
+		"caught up": {200, active, func(w http.ResponseWriter) {
 			header(w, "123-456", "7_2")
 			io.WriteString(w, "[]")
 		}, nil},
@@ -206,6 +211,7 @@ func TestOutOfBounds(t *testing.T) {
 				switch {
 				case r.URL.Path == "/v1/health":
 					w.WriteHeader(c.health)
+					io.WriteString(w, c.says)
 				case asked.Add(1) == 1:
 					outOfBounds(w)
 				default:

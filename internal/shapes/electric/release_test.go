@@ -58,7 +58,12 @@ func TestEveryBodyIsClosed(t *testing.T) {
 		"out of bounds":  {status: 400, body: `{"errors":{"offset":["out of bounds for this shape"]}}`},
 		"503":            {status: 503},
 		"not messages":   {status: 200, header: http.Header{"Electric-Offset": {"9_0"}, "Electric-Handle": {place.Handle}}, body: "["},
+		"gzip":           {status: 200, header: http.Header{"Content-Encoding": {"gzip"}}, body: "["},
 	} {
+		if c.status == 200 {
+			c.header.Set("content-type", "application/json")
+			c.header.Set("electric-schema", "{}")
+		}
 		client := over(t, c, time.Millisecond)
 		if _, err := client.Wait(t.Context(), def, place); err == nil {
 			t.Errorf("%s: Wait gave no error", name)

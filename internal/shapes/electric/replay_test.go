@@ -162,13 +162,13 @@ func ask(t *testing.T, client *Client, q question) (meant, error) {
 	if q.live {
 		news, err := client.Wait(t.Context(), q.def, q.pos)
 		if err != nil {
-			return fault(err), err
+			return verdict(err), err
 		}
 		return answer(news.Next, "", &news.Batch), nil
 	}
 	page, err := client.Read(t.Context(), q.def, q.pos)
 	if err != nil {
-		return fault(err), err
+		return verdict(err), err
 	}
 	defer page.Close()
 	var all shapes.Batch
@@ -185,7 +185,7 @@ func answer(next shapes.Position, schema string, b *shapes.Batch) meant {
 	}
 }
 
-func fault(err error) meant {
+func verdict(err error) meant {
 	var rotated *shapes.Rotated
 	var refused *shapes.Refused
 	var unavailable *shapes.Unavailable

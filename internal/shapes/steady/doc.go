@@ -7,7 +7,9 @@
 // ends; every other outcome is the caller's at once. Nothing is ever reset because
 // of a fault: a reader's place stays valid, and only the wait is longer. Down says
 // whether a shape is failing at this moment, for a reader who cannot wait longer
-// and has to say why.
+// and has to say why. A body that breaks off is asked for again, and goes on where it
+// was, unless it was given up because it does not end (shapes.ErrEndless): the next
+// one would be as long.
 //
 // # How often
 //

@@ -43,6 +43,7 @@ type pass struct {
 	round int   // of own
 	probe bool  // the call is to find out whether what failed is well again
 	all   int   // the origin's round
+	was   *gate // of a call that goes on failing though others succeed; or nil
 }
 
 func newGates(random func(time.Duration) time.Duration) gates {
@@ -90,6 +91,9 @@ func (g *gates) fail(p *pass, now time.Time, rest time.Duration) {
 	switch {
 	case own == nil:
 		own = &gate{begun: [2]time.Time{{}, p.begun}}
+		if p.was != nil {
+			own.failures, own.begun[0] = p.was.failures, p.was.begun[1]
+		}
 		g.shapes[p.shape] = own
 	case own != p.own || own.round != p.round:
 		return

@@ -31,7 +31,7 @@ func (s *Source) call(ctx context.Context, p *pass, def *shapes.Definition, pos 
 	}
 	page, err := s.config.Source.Read(limited, def, pos)
 	late.Stop()
-	if err = inTime(limited, err); err != nil {
+	if err = inTime(limited, def, err); err != nil {
 		s.took(ctx, p, err)
 		cancel(nil)
 		return nil, err

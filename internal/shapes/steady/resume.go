@@ -86,7 +86,8 @@ func (b *body) give(m *shapes.Message) error {
 func (b *body) resume(broken error) error {
 	for {
 		_ = b.reading.close(&shapes.Unavailable{Err: fmt.Errorf("an answer broke off: %w", broken)})
-		if b.once && b.given == 0 || time.Since(b.moved) > mostStall || b.ctx.Err() != nil {
+		hopeless := errors.Is(broken, shapes.ErrEndless) || time.Since(b.moved) > mostStall || b.ctx.Err() != nil
+		if hopeless || b.once && b.given == 0 {
 			return broken
 		}
 		b.source.again.Add(1)

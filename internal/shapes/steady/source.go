@@ -3,6 +3,7 @@ package steady
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -18,14 +19,18 @@ type Config struct {
 	// Source is asked. Required.
 	Source shapes.Source
 	// ReadTimeout bounds how long the head of an answer to a read may take, but
-	// for the first of a shape, which has to be made. Electric waits five
-	// seconds for its database before it says that there is none. Default 10 s.
+	// for the first of a shape, which has to be made. It must be longer than what
+	// the Source needs at most to be sure of a rotation: of one who is cut off
+	// before nobody ever hears that the shape is gone. Package electric asks twice
+	// about an offset that is out of bounds, for which Electric takes 10 s each
+	// time. Default 30 s.
 	ReadTimeout time.Duration
 	// WaitTimeout bounds a held call. Electric holds one for 20 s, and 10 s
 	// more for an offset that it has not got to. Default 60 s.
 	WaitTimeout time.Duration
-	// Log gets a line when the circuit opens or closes. The zero Logger says
-	// nothing.
+	// Log gets a line when the circuit opens or closes, and, at most once a second,
+	// when a shape begins to fail while it is closed. What waiting does not help is
+	// an error, once a minute. The zero Logger says nothing.
 	Log zerolog.Logger
 	// Random draws a duration from zero up to most. Default: evenly.
 	Random func(most time.Duration) time.Duration
@@ -40,9 +45,10 @@ type Source struct {
 
 	mu      sync.Mutex
 	gates   gates
-	faults  map[string]*shapes.Unavailable // of the shapes that fail, the last
-	blocked map[string]int                 // callers that may not call now, by shape
-	changed chan struct{}                  // closed and replaced when a gate may have opened
+	faults  map[string]*shapes.Unavailable   // of the shapes that fail, the last
+	blocked map[string]int                   // callers that may not call now, by shape
+	changed chan struct{}                    // closed and replaced when a gate may have opened
+	told    struct{ fault, alarm time.Time } // when the log was last told
 }
 
 var _ shapes.Patient = (*Source)(nil)
@@ -50,7 +56,7 @@ var _ shapes.Patient = (*Source)(nil)
 // New makes a Source. It asks nothing yet.
 func New(c Config) *Source {
 	if c.ReadTimeout == 0 {
-		c.ReadTimeout = 10 * time.Second
+		c.ReadTimeout = 30 * time.Second
 	}
 	if c.WaitTimeout == 0 {
 		c.WaitTimeout = 60 * time.Second
@@ -89,8 +95,11 @@ func (s *Source) read(ctx context.Context, def *shapes.Definition, pos shapes.Po
 }
 
 // Wait is shapes.Source's, and fails as Read does. While the shape fails it is
-// read first: a held call says nothing for as long as all is well.
+// read first: a held call says nothing for as long as all is well. But that the read
+// was well does not make the held call's own failures undone: they may be because of
+// what is in its answer, which can be large.
 func (s *Source) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.News, error) {
+	var was *gate
 	for {
 		p, err := s.admit(ctx, def)
 		if err != nil {
@@ -107,15 +116,20 @@ func (s *Source) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Po
 			}
 			_ = reading.close(nil) // what it holds comes with the held call, at once
 		}
+		asked := time.Now()
 		limited, cancel := context.WithTimeoutCause(ctx, s.config.WaitTimeout, errSilent)
 		news, err := s.config.Source.Wait(limited, def, pos)
 		cancel()
-		err = inTime(limited, err)
-		s.took(ctx, &pass{shape: def.Query(), begun: p.begun, all: -1}, err)
+		err = inTime(limited, def, err)
+		if time.Since(asked) >= flows {
+			was = nil // it was held, and that is a success
+		}
+		s.took(ctx, &pass{shape: def.Query(), begun: p.begun, all: -1, was: was}, err)
 		if !again(ctx, err) {
 			return news, err
 		}
 		s.again.Add(1)
+		was = s.gate(def.Query())
 	}
 }
 
@@ -160,9 +174,9 @@ var (
 )
 
 // inTime tells a call that took too long from one whose caller left.
-func inTime(ctx context.Context, err error) error {
+func inTime(ctx context.Context, def *shapes.Definition, err error) error {
 	if err != nil && errors.Is(context.Cause(ctx), errSilent) {
-		return errSilent
+		return &shapes.Unavailable{Err: fmt.Errorf("%s: %w", def.Table().Side(), errSilent.Err)}
 	}
 	return err
 }
@@ -205,6 +219,18 @@ func (s *Source) admit(ctx context.Context, def *shapes.Definition) (*pass, erro
 	}
 }
 
+// gate is a copy of what is known of a shape that fails, or nil.
+func (s *Source) gate(shape string) *gate {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.gates.shapes[shape]
+	if x == nil {
+		return nil
+	}
+	known := *x
+	return &known
+}
+
 func (s *Source) refusal(shape string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -231,6 +257,7 @@ func (s *Source) took(ctx context.Context, p *pass, err error) {
 	switch {
 	case failed && ctx.Err() == nil:
 		s.logOf(ctx).Debug().Err(err).Msg("a call to the upstream failed")
+		s.tell(fault, s.gates.shapes[p.shape] == nil && p.was == nil, now)
 		s.gates.fail(p, now, fault.RetryAfter)
 		s.faults[p.shape] = fault
 	case failed || ctx.Err() != nil && err != nil:
@@ -250,5 +277,17 @@ func (s *Source) took(ctx context.Context, p *pass, err error) {
 		s.config.Log.Error().Err(err).Msg("the upstream answers for no shape: it is asked now and then until it does")
 	case was && !open:
 		s.config.Log.Info().Msg("the upstream answers again")
+	}
+}
+
+// tell has the log know of a fault. s.mu is held.
+func (s *Source) tell(fault *shapes.Unavailable, first bool, now time.Time) {
+	switch {
+	case fault.Misconfigured && now.Sub(s.told.alarm) >= time.Minute:
+		s.told.alarm, s.told.fault = now, now
+		s.config.Log.Error().Err(fault.Err).Msg("the upstream will not answer until somebody mends this")
+	case first && !s.gates.open && now.Sub(s.told.fault) >= time.Second:
+		s.told.fault = now
+		s.config.Log.Warn().Err(fault.Err).Msg("the upstream fails for a shape: it is asked again until it answers")
 	}
 }

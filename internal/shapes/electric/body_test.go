@@ -47,7 +47,7 @@ func TestBodiesThatStall(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
-			b := newIdleBody(&stalling{c.pauses, ctx}, idle, cancel)
+			b := newBoundedBody(&stalling{c.pauses, ctx}, bounds{idle, time.Hour, 1 << 20}, cancel)
 			var got strings.Builder
 			var err error
 			for p := make([]byte, 10); err == nil; {
