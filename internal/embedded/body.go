@@ -92,5 +92,5 @@ func (a *answer) begin(size int64) *bufio.Writer {
 	if a.r.Method == http.MethodHead {
 		return nil
 	}
-	return bufio.NewWriterSize(a.w, int(min(size, 64<<10)))
+	return bufio.NewWriterSize(a.w, int(min(size, 16<<10)))
 }

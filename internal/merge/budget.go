@@ -3,7 +3,7 @@ package merge
 import "sync/atomic"
 
 // freeBytes is how much of a side's body is held in any case.
-const freeBytes = 16 << 10
+const freeBytes = 8 << 10
 
 // budget is what all bodies together may hold beyond freeBytes. It is safe for
 // concurrent use.

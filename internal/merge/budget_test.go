@@ -8,7 +8,7 @@ import (
 )
 
 // What all answers hold is bounded: those that come while it is used up are
-// streamed, from 16 KiB on, and whoever has an answer no more makes room.
+// streamed, from 8 KiB on, and whoever has an answer no more makes room.
 func TestWhatIsHeldIsBounded(t *testing.T) {
 	const many = 1500 // rows: about 200 KiB
 	body := "[" + rows(many) + "," + end + "]"

@@ -19,9 +19,9 @@ type Config struct {
 	// PageBytes is how much of one side's body is held before an answer is
 	// streamed instead. Default 512 KiB.
 	PageBytes int
-	// HeldBytes is how much of all bodies together is held, beyond 16 KiB of each.
+	// HeldBytes is how much of all bodies together is held, beyond 8 KiB of each.
 	// While that is used up, answers are streamed that otherwise were whole: a
-	// thousand readers who do not read must not take a gigabyte. Default 64 MiB.
+	// thousand readers who do not read must not take a gigabyte. Default 16 MiB.
 	HeldBytes int
 	// CatchUp bounds a request that is not live until its answer begins.
 	// Default 30 s.
@@ -47,7 +47,7 @@ func New(c Config) *Merger {
 		c.CatchUp = 30 * time.Second
 	}
 	if c.HeldBytes == 0 {
-		c.HeldBytes = 64 << 20
+		c.HeldBytes = 16 << 20
 	}
 	return &Merger{c, &budget{most: int64(c.HeldBytes)}}
 }

@@ -109,7 +109,7 @@ func (r *run) take(got result) {
 
 // drain gives the rest of the page's rows to send, a piece at a time.
 func (p *openPage) drain(send func(*shapes.Batch) error) error {
-	var piece shapes.Batch
+	piece := shapes.Batch{Rows: make([]byte, 0, pieceBytes+pieceBytes/4)}
 	for {
 		whole, err := piece.Fill(p.messages, pieceBytes)
 		if err != nil {
@@ -126,4 +126,4 @@ func (p *openPage) drain(send func(*shapes.Batch) error) error {
 }
 
 // pieceBytes is how much is collected before it is written on.
-const pieceBytes = 64 << 10
+const pieceBytes = 32 << 10

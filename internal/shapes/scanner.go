@@ -13,7 +13,7 @@ const MaxMessage = 64 << 20
 // the body arrives. It follows strings and brackets but decodes no value, so
 // rows pass through it byte for byte: so does a value that no JSON parser would
 // take, such as 01 or a string with a line break. Its memory is one message, at least
-// 32 KiB. It belongs to one goroutine.
+// 16 KiB. It belongs to one goroutine.
 type Scanner struct {
 	src   io.Reader
 	buf   []byte
@@ -170,7 +170,7 @@ func (s *Scanner) fill() error {
 		}
 		to := s.buf[:0]
 		if kept > cap(s.buf)/2 || cap(s.buf) == 0 {
-			to = make([]byte, 0, max(32<<10, 2*cap(s.buf)))
+			to = make([]byte, 0, max(16<<10, 2*cap(s.buf)))
 		}
 		s.buf = append(to, s.buf[s.start:]...)
 		s.pos -= s.start

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -54,6 +55,7 @@ type settings struct {
 	around     func(http.RoundTripper) http.RoundTripper // what stands between gateway and upstream
 
 	cursorKey     byte          // of which the cursors' key is made; default 'k'
+	sendBuffer    int           // of the server's connections, in the system; default: its own
 	headerTimeout time.Duration // of the server; default: its own
 	idleTimeout   time.Duration
 }
@@ -64,17 +66,18 @@ const secret = `sesame +/&%"secret`
 
 // world is a gateway with everything behind it, and two tenants.
 type world struct {
-	t        *testing.T
-	url      string
-	pool     *pgxpool.Pool
-	store    *runstore.Store
-	feeds    *feeds.Service
-	electric *electric.Client
-	flights  *flight.Group
-	slots    *limits.Memory
-	log      *logBuffer
-	client   *http.Client
-	ready    *atomic.Bool
+	sendBuffer int
+	t          *testing.T
+	url        string
+	pool       *pgxpool.Pool
+	store      *runstore.Store
+	feeds      *feeds.Service
+	electric   *electric.Client
+	flights    *flight.Group
+	slots      *limits.Memory
+	log        *logBuffer
+	client     *http.Client
+	ready      *atomic.Bool
 
 	ours, theirs tenant
 }
@@ -156,6 +159,7 @@ func newWorld(t *testing.T, s settings) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.sendBuffer = s.sendBuffer
 	w.serve(gateway.ServerConfig{Handler: handler, ReadHeaderTimeout: s.headerTimeout, IdleTimeout: s.idleTimeout})
 	w.ours, w.theirs = newTenant(w, "ours"), newTenant(w, "theirs")
 	return w
@@ -176,7 +180,14 @@ func (w *world) checkLog() {
 
 func (w *world) serve(c gateway.ServerConfig) {
 	w.t.Helper()
-	var listen net.ListenConfig
+	listen := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		if w.sendBuffer > 0 {
+			err = c.Control(func(fd uintptr) {
+				err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, w.sendBuffer)
+			})
+		}
+		return err
+	}}
 	listener, err := listen.Listen(w.t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		w.t.Fatal(err)
