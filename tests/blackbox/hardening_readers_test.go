@@ -14,7 +14,7 @@ import (
 // an upstream in the same process included, and goes with its connection. How long it
 // may stay is not bounded; the README says so.
 func TestReadersThatNeverRead(t *testing.T) {
-	w := newWorld(t, settings{sendBuffer: 64 << 10})    // the system would take megabytes of each answer
+	w := newWorld(t, settings{sendBuffer: 64 << 10}) // the system would take megabytes of each answer
 	// What a reader pins does not depend on how much there is, so it is little, but
 	// for who asks for READERS_MIB.
 	const readers, rowBytes = 1000, 4 << 10

@@ -22,6 +22,8 @@ func scenarios() []scenario {
 		{"a status of the day", statuses},
 		{"TRUNCATE of TaskRun", truncation(runid.Legacy)},
 		{"TRUNCATE of task_run_v2", truncation(runid.V2)},
+		{"first runs in task_run_v2", joins(runid.Legacy)},
+		{"first runs in TaskRun", joins(runid.V2)},
 		{"gateway killed, restarted", restart},
 		{"gateway killed, another takes over", takeover},
 		{"gateway killed, another behind a proxy", failover},
