@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -44,6 +46,17 @@ func installPackages(ctx context.Context) error {
 		return fmt.Errorf("the tests need the packages of tests/browser/package-lock.json from an npm registry: %w", err)
 	}
 	return os.WriteFile(stamp, []byte(want), 0o644)
+}
+
+// installed is the version of a package in node_modules.
+func installed(name string) (string, error) {
+	text, err := os.ReadFile(filepath.Join("node_modules", name, "package.json"))
+	if err != nil {
+		return "", err
+	}
+	var manifest struct{ Version string }
+	err = json.Unmarshal(text, &manifest)
+	return manifest.Version, err
 }
 
 // run runs a command, whose output is in the error if it fails.
