@@ -16,8 +16,8 @@ test: ## Install what is missing, run all tests with the race detector, and fuzz
 	./scripts/install-missing
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
-	@rm -f tests/.cache/clients.txt
-	go test -race -count=1 -timeout 15m ./...; status=$$?; cat tests/.cache/clients.txt 2>/dev/null; exit $$status
+	@rm -f tests/.cache/clients.txt tests/.cache/browser.txt
+	go test -race -count=1 -timeout 15m ./...; status=$$?; for table in clients browser; do echo; cat tests/.cache/$$table.txt || status=1; done; exit $$status
 	./scripts/fuzz /60
 
 FUZZTIME ?= 5m

@@ -38,9 +38,11 @@ func seeded(t *testing.T) (string, schema.Demo, *pgxpool.Pool) {
 // served waits until serve or shapes takes requests, and gives its address.
 func served(t *testing.T, p *process) string {
 	t.Helper()
+	const says = `"message":"serving"}`
+	before, _, _ := strings.Cut(p.err.until(t, says), says)
+	text := before[strings.LastIndexByte(before, '\n')+1:] + says // of several lines, that one
 	var line struct{ Addr string }
-	text := p.err.until(t, "serving")
-	if err := json.Unmarshal([]byte(strings.TrimSpace(text)), &line); err != nil {
+	if err := json.Unmarshal([]byte(text), &line); err != nil {
 		t.Fatalf("%q: %v", text, err)
 	}
 	return "http://" + line.Addr

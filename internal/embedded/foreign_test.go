@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -43,7 +44,8 @@ func TestForeignSettings(t *testing.T) {
 }
 
 // TestForeignLocales does the same with databases of all locales that this cluster
-// has of some that are unlike each other.
+// has of some that are unlike each other: C, C.UTF-8 and one of ICU's at least,
+// which databases can have since Postgres 15.
 func TestForeignLocales(t *testing.T) {
 	db, err := pgx.Connect(t.Context(), pgtest.Empty(t))
 	if err != nil {
@@ -61,8 +63,21 @@ func TestForeignLocales(t *testing.T) {
 		t.Fatal(err)
 	}
 	locales, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil || !slices.Contains(locales, "LOCALE 'C'") {
-		t.Fatalf("the cluster has %v, %v", locales, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var version int
+	if err := db.QueryRow(t.Context(), `SELECT current_setting('server_version_num')::int`).Scan(&version); err != nil {
+		t.Fatal(err)
+	}
+	must := []string{`LOCALE 'C'`, `(?i)LOCALE 'C\.UTF-?8'`}
+	if version >= 150000 {
+		must = append(must, `.* LOCALE_PROVIDER icu .*`)
+	}
+	for _, pattern := range must {
+		if !slices.ContainsFunc(locales, regexp.MustCompile(`^`+pattern+`$`).MatchString) {
+			t.Fatalf("the cluster has %q, none of them %s: install a Postgres that has, such as Debian's", locales, pattern)
+		}
 	}
 	var first foreign
 	for i, locale := range locales {

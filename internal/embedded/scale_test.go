@@ -131,7 +131,9 @@ func runChange(i int) replication.Change {
 }
 
 // BenchmarkTenThousandShapes makes 10,000 shapes of a few rows, as ever so many
-// readers at once would, and reports what they cost:
+// readers at once would, and reports what they cost. It fails above 10 kB and one
+// file for a hundred shapes, and when the median answer to a change takes more
+// than 5 ms:
 //
 //	go test -run '^$' -bench TenThousandShapes -benchtime 1x ./internal/embedded
 func BenchmarkTenThousandShapes(b *testing.B) {
@@ -163,8 +165,12 @@ func BenchmarkTenThousandShapes(b *testing.B) {
 		if n := len(bench.server.all()); n != count {
 			b.Errorf("%d shapes are there", n)
 		}
-		b.ReportMetric(float64(heapBytes()-heap)/count, "B/shape")
-		b.ReportMetric(float64(openFiles(b)-files), "more-files")
+		each, more := float64(heapBytes()-heap)/count, openFiles(b)-files
+		b.ReportMetric(each, "B/shape")
+		b.ReportMetric(float64(more), "more-files")
+		if each > 10_000 || more > count/100 {
+			b.Errorf("a shape takes %.0f bytes, and all of them %d files", each, more)
+		}
 		var took []time.Duration
 		snap := bench.get(tagFeed("env", "t5"))
 		q := with(tagFeed("env", "t5"), "handle", snap.handle(), "offset", "0_inf", "live", "true")
@@ -177,7 +183,11 @@ func BenchmarkTenThousandShapes(b *testing.B) {
 			q.Set("offset", got.offset())
 		}
 		slices.Sort(took)
-		b.ReportMetric(float64(took[len(took)/2].Microseconds()), "µs/median-answer")
+		median := took[len(took)/2]
+		b.ReportMetric(float64(median.Microseconds()), "µs/median-answer")
+		if median > 5*time.Millisecond {
+			b.Errorf("the median answer came %v after its commit", median)
+		}
 	}
 }
 

@@ -10,14 +10,15 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/realtime-gw/realtime-gw/internal/limits"
+	"github.com/realtime-gw/realtime-gw/internal/limits/redistest"
 )
 
 // Against a model that is a list: several gateways and the platform take and
 // give back slots of one set, time passes, and nobody is refused below the limit
 // or let in beyond it.
 func TestRedisModel(t *testing.T) {
-	s := startServer(t)
-	c := s.client(t)
+	s := redistest.Start(t)
+	c := s.Client(t)
 	var round, members int
 	rapid.Check(t, func(t *rapid.T) {
 		round++
@@ -25,7 +26,7 @@ func TestRedisModel(t *testing.T) {
 		set := "tr:realtime:concurrency:" + env
 		gateways := []*limits.Redis{nil, nil}
 		for i := range gateways {
-			r, err := limits.NewRedis(limits.RedisConfig{URL: s.url(), Now: now.now, Wait: time.Minute})
+			r, err := limits.NewRedis(limits.RedisConfig{URL: s.URL(), Now: now.now, Wait: time.Minute})
 			if err != nil {
 				t.Fatal(err)
 			}

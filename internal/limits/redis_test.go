@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/realtime-gw/realtime-gw/internal/limits"
+	"github.com/realtime-gw/realtime-gw/internal/limits/redistest"
 )
 
 // clock is a time that a test moves.
@@ -79,10 +80,10 @@ const key = "tr:realtime:concurrency:env_1"
 
 // What is in Redis is what the platform puts there.
 func TestRedisProtocol(t *testing.T) {
-	s := startServer(t)
-	c, now := s.client(t), newClock()
-	r := newLimiter(t, limits.RedisConfig{URL: s.url(), Now: now.now})
-	if text := fmt.Sprintf("%#v", r); strings.Contains(text, password) {
+	s := redistest.Start(t)
+	c, now := s.Client(t), newClock()
+	r := newLimiter(t, limits.RedisConfig{URL: s.URL(), Now: now.now})
+	if text := fmt.Sprintf("%#v", r); strings.Contains(text, redistest.Password) {
 		t.Errorf("printed, it shows the password: %s", text)
 	}
 	release, ok := r.Acquire(t.Context(), "env_1", 1)
@@ -122,10 +123,10 @@ func TestRedisProtocol(t *testing.T) {
 
 // The platform and two gateways share the slots of one environment.
 func TestRedisIsShared(t *testing.T) {
-	s := startServer(t)
-	c, now := s.client(t), newClock()
-	a := newLimiter(t, limits.RedisConfig{URL: s.url(), Now: now.now})
-	b := newLimiter(t, limits.RedisConfig{URL: s.url(), Now: now.now})
+	s := redistest.Start(t)
+	c, now := s.Client(t), newClock()
+	a := newLimiter(t, limits.RedisConfig{URL: s.URL(), Now: now.now})
+	b := newLimiter(t, limits.RedisConfig{URL: s.URL(), Now: now.now})
 	defer closed(t, b)
 	platform := redis.Z{Score: float64(now.now().UnixMilli()), Member: "4f5a0a4e-8a44-4f43-a6c1-5e6a3bb1e0a3"}
 	if err := c.ZAdd(t.Context(), key, platform).Err(); err != nil {
@@ -161,9 +162,9 @@ func TestRedisIsShared(t *testing.T) {
 
 func TestRedisConcurrently(t *testing.T) {
 	const limit, askers = 10, 200
-	s := startServer(t)
+	s := redistest.Start(t)
 	// No wait that a loaded machine could miss: it would let everybody in.
-	r := newLimiter(t, limits.RedisConfig{URL: s.url(), Wait: time.Minute})
+	r := newLimiter(t, limits.RedisConfig{URL: s.URL(), Wait: time.Minute})
 	var (
 		wg       sync.WaitGroup
 		granted  atomic.Int64
@@ -188,7 +189,7 @@ func TestRedisConcurrently(t *testing.T) {
 	}
 	wg.Wait()
 	closed(t, r)
-	if n := s.client(t).ZCard(t.Context(), key).Val(); n != 0 {
+	if n := s.Client(t).ZCard(t.Context(), key).Val(); n != 0 {
 		t.Errorf("%d slots are taken after all were given back", n)
 	}
 }
@@ -196,8 +197,8 @@ func TestRedisConcurrently(t *testing.T) {
 // More slots than one round trip gives back, while Redis is away.
 func TestSlotsAreGivenBackWhenRedisReturns(t *testing.T) {
 	const slots = 2500
-	s := startServer(t)
-	r := newLimiter(t, limits.RedisConfig{URL: s.url(), Wait: time.Minute})
+	s := redistest.Start(t)
+	r := newLimiter(t, limits.RedisConfig{URL: s.URL(), Wait: time.Minute})
 	var releases []func()
 	for range slots {
 		release, ok := r.Acquire(t.Context(), "env_1", slots)
@@ -206,26 +207,26 @@ func TestSlotsAreGivenBackWhenRedisReturns(t *testing.T) {
 		}
 		releases = append(releases, release)
 	}
-	s.signal(t, syscall.SIGSTOP)
+	s.Signal(t, syscall.SIGSTOP)
 	for _, release := range releases {
 		release() // does not wait
 	}
-	s.signal(t, syscall.SIGCONT)
+	s.Signal(t, syscall.SIGCONT)
 	closed(t, r)
-	if n := s.client(t).ZCard(t.Context(), key).Val(); n != 0 {
+	if n := s.Client(t).ZCard(t.Context(), key).Val(); n != 0 {
 		t.Errorf("%d slots are still taken", n)
 	}
 }
 
 func TestRedisThatHangs(t *testing.T) {
-	s := startServer(t)
+	s := redistest.Start(t)
 	var log journal
 	now := newClock()
-	r := newLimiter(t, limits.RedisConfig{URL: s.url(), Now: now.now, Log: zerolog.New(&log)})
+	r := newLimiter(t, limits.RedisConfig{URL: s.URL(), Now: now.now, Log: zerolog.New(&log)})
 	if _, ok := r.Acquire(t.Context(), "env_1", 1); !ok {
 		t.Fatal("no slot")
 	}
-	s.signal(t, syscall.SIGSTOP)
+	s.Signal(t, syscall.SIGSTOP)
 	start := time.Now()
 	release, ok := r.Acquire(t.Context(), "env_1", 9)
 	if took := time.Since(start); !ok || took < 200*time.Millisecond || took > 2*time.Second {
@@ -240,27 +241,27 @@ func TestRedisThatHangs(t *testing.T) {
 	}
 	release()
 	left()
-	s.signal(t, syscall.SIGCONT)
+	s.Signal(t, syscall.SIGCONT)
 	closed(t, r)
 	// The script that got no answer ran all the same, or did not: its slot is gone.
-	if n := s.client(t).ZCard(t.Context(), key).Val(); n != 1 {
+	if n := s.Client(t).ZCard(t.Context(), key).Val(); n != 1 {
 		t.Errorf("%d slots are taken, want the first one alone", n)
 	}
 }
 
 func TestRedisThatIsDown(t *testing.T) {
-	s := startServer(t)
+	s := redistest.Start(t)
 	var log journal
 	now := newClock()
-	r := newLimiter(t, limits.RedisConfig{URL: s.url(), Now: now.now, Log: zerolog.New(&log)})
+	r := newLimiter(t, limits.RedisConfig{URL: s.URL(), Now: now.now, Log: zerolog.New(&log)})
 	if err := r.Ping(t.Context()); err != nil {
 		t.Errorf("ping: %v", err)
 	}
 	if _, ok := r.Acquire(t.Context(), "env_1", 1); !ok {
 		t.Fatal("no slot")
 	}
-	s.kill()
-	if err := r.Ping(t.Context()); err == nil || strings.Contains(err.Error(), password) {
+	s.Kill()
+	if err := r.Ping(t.Context()); err == nil || strings.Contains(err.Error(), redistest.Password) {
 		t.Errorf("ping of a Redis that is down: %v", err)
 	}
 	ask := func(n int) {
@@ -289,12 +290,10 @@ func TestRedisThatIsDown(t *testing.T) {
 	if r.Uncounted() != 5 || warned() != 2 || !strings.Contains(log.text(), `"requests":4`) {
 		t.Errorf("%d uncounted, log %s", r.Uncounted(), log.text())
 	}
-	if strings.Contains(log.text(), password) {
+	if strings.Contains(log.text(), redistest.Password) {
 		t.Errorf("the log holds the password: %s", log.text())
 	}
-	if _, ok := launch(t, s.port); !ok {
-		t.Fatal("Redis did not start again")
-	}
+	s.Again(t)
 	// Connections are made anew in their own time, which is soon.
 	for deadline := time.Now().Add(20 * time.Second); ; {
 		before := r.Uncounted()
@@ -318,18 +317,18 @@ func TestRedisThatIsDown(t *testing.T) {
 
 // Slots that cannot be given back keep nobody from ending.
 func TestCloseWithoutRedis(t *testing.T) {
-	s := startServer(t)
-	r := newLimiter(t, limits.RedisConfig{URL: s.url(), Wait: time.Minute})
+	s := redistest.Start(t)
+	r := newLimiter(t, limits.RedisConfig{URL: s.URL(), Wait: time.Minute})
 	release, ok := r.Acquire(t.Context(), "env_1", 1)
 	if !ok {
 		t.Fatal("no slot")
 	}
-	s.kill()
+	s.Kill()
 	release()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	err := r.Close(ctx)
-	if err == nil || !strings.Contains(err.Error(), "by themselves: 1:") || strings.Contains(err.Error(), password) {
+	if err == nil || !strings.Contains(err.Error(), "by themselves: 1:") || strings.Contains(err.Error(), redistest.Password) {
 		t.Errorf("closed with %v, want an error that says what is left", err)
 	}
 	if ctx.Err() != nil {
@@ -338,14 +337,14 @@ func TestCloseWithoutRedis(t *testing.T) {
 }
 
 func TestRedisURL(t *testing.T) {
-	for _, url := range []string{"", "localhost:6379", "http://:" + password + "@localhost", "redis://:" + password + "@host:port", "redis://:" + password + "@h/x/y\x00"} {
+	for _, url := range []string{"", "localhost:6379", "http://:" + redistest.Password + "@localhost", "redis://:" + redistest.Password + "@host:port", "redis://:" + redistest.Password + "@h/x/y\x00"} {
 		r, err := limits.NewRedis(limits.RedisConfig{URL: url})
 		if err == nil {
 			t.Errorf("%q was taken", url)
 			closed(t, r)
 			continue
 		}
-		if strings.Contains(err.Error(), password) {
+		if strings.Contains(err.Error(), redistest.Password) {
 			t.Errorf("%q: the error holds the password: %v", url, err)
 		}
 	}

@@ -30,6 +30,9 @@
 //
 //	go test -race -v -run 'TestHooks/hidden' ./tests/browser
 //
+// How the scenarios went is left in tests/.cache/browser.txt, which `make test`
+// prints.
+//
 // With BROWSER_PICTURES=DIR each scenario leaves a picture of its page there.
 //
 // Nothing is skipped. What is missing is installed by scripts/install-missing (as

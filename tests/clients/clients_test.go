@@ -60,10 +60,16 @@ const (
 	noPlace = "a subscription of the SDK neither takes nor gives a place to go on from"
 	// v3/runs.js exports none.
 	noBatches = "there is no runs.subscribeToBatch"
+	// apiStatusFromRunStatus in core's apiClient/runStream.js.
+	noWord  = "the SDK throws at a run of status PENDING_VERSION, which ends the subscription"
+	noWords = "the SDK throws at a run of status PENDING_VERSION or TIMED_OUT, which ends the subscription"
 )
 
-// resuming is the name of the scenario that not everyone can come through.
-const resuming = "resumed from a stored place"
+// The names of the scenarios that not everyone can come through.
+const (
+	resuming = "resumed from a stored place"
+	laterDay = "statuses that came with SDK 4"
+)
 
 // latestSDK is the folder of the newest SDK. None is called by its own name:
 // npm would give that one's dependencies the common place, and all the older
@@ -78,10 +84,14 @@ func clients() []client {
 		return client{name: electric, version: version, short: "electric", module: folder, script: "shapestream.mjs"}
 	}
 	subscriber := func(version, module string, g generation) client {
-		return client{
+		c := client{
 			name: sdk, version: version, short: "sdk", module: module, script: "sdk.mjs", form: runs, sdk: g,
 			sendsVersion: g >= sdk40, cannot: map[string]string{resuming: noPlace},
 		}
+		if g == sdk3 {
+			c.cannot[laterDay] = noWords
+		}
+		return c
 	}
 	streaming := func(c client) client {
 		c.sse = true
@@ -94,14 +104,16 @@ func clients() []client {
 	sdk31 := subscriber("3.1.2", "trigger-sdk-3.1/v3", sdk3)
 	sdk31.stops = true
 	sdk31.halves = true // its Shape (client 0.6.3, shape.ts) tells of a row only together with an up-to-date
-	sdk31.cannot = map[string]string{resuming: noPlace, "batch": noBatches}
+	sdk31.cannot["batch"] = noBatches
 	sdk336 := subscriber("3.3.6", "trigger-sdk-3.3.6/v3", sdk3)
 	sdk336.stops = true
 	sdk336.prints = []string{"Closing stream because run is complete"} // console.log in apiClient/runStream.js
+	sdk3317 := subscriber("3.3.17", "trigger-sdk-3.3.17/v3", sdk3)
+	sdk3317.cannot[laterDay] = noWord
 	return []client{
 		sdk31,
 		sdk336,
-		subscriber("3.3.17", "trigger-sdk-3.3.17/v3", sdk3),
+		sdk3317,
 		subscriber("4.0.4", "trigger-sdk-4.0", sdk40),
 		subscriber("4.8.3", latestSDK, sdk48),
 		stream("0.6.3", "electric-client-0.6"),

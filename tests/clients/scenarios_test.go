@@ -20,6 +20,7 @@ func scenarios() []scenario {
 		{"live insert, update, delete", live},
 		{"transaction over both tables", transactions},
 		{"a status of the day", statuses},
+		{laterDay, laterStatuses},
 		{"TRUNCATE of TaskRun", truncation(runid.Legacy)},
 		{"TRUNCATE of task_run_v2", truncation(runid.V2)},
 		{"first runs in task_run_v2", joins(runid.Legacy)},

@@ -13,9 +13,7 @@ import (
 // who say the API version; to all others such a run is EXECUTING, in a snapshot and
 // live. The same word anywhere else in a row is left alone.
 //
-// PENDING_VERSION and TIMED_OUT are not written: to the former SDKs before 4 close
-// the subscription with an error, to the latter those before 3.3.17, on the
-// platform too.
+// PENDING_VERSION and TIMED_OUT are not written: laterStatuses has them.
 func statuses(t *testing.T, c *crowd) {
 	const decoy = `{"status":"DEQUEUED","value":{"status":"DEQUEUED"}}`
 	w := newWorld(t, 0)
@@ -47,6 +45,43 @@ func statuses(t *testing.T, c *crowd) {
 	c.step(func() {
 		for _, r := range c.runs {
 			c.update(c.db, r, `status = 'COMPLETED_SUCCESSFULLY', "completedAt" = now(), output = $2`, decoy)
+		}
+	})
+	c.calm(c.feeds...)
+}
+
+// laterStatuses: a run waits for a version of its task, works and takes too long;
+// others come to that while nobody watches them alone. At PENDING_VERSION SDKs
+// before 4 close the subscription with an error, at TIMED_OUT those before 3.3.17,
+// on the platform too: they do not take part.
+func laterStatuses(t *testing.T, c *crowd) {
+	later := []string{"PENDING_VERSION", "TIMED_OUT"}
+	w := newWorld(t, 0)
+	both(func(table runid.Table) {
+		for _, status := range later {
+			w.insert(w.db, table, row{"status": status})
+		}
+	})
+	c.follow(w, w.url())
+	c.step(func() {
+		both(func(table runid.Table) {
+			for _, status := range later {
+				c.insert(c.db, table, row{"status": status})
+			}
+		})
+	})
+	for _, status := range []string{"PENDING_VERSION", "EXECUTING"} {
+		c.step(func() {
+			c.transaction(func(tx pgx.Tx) {
+				for _, r := range c.runs {
+					c.update(tx, r, `status = $2::"TaskRunStatus"`, status)
+				}
+			})
+		})
+	}
+	c.step(func() {
+		for _, r := range c.runs {
+			c.update(c.db, r, `status = 'TIMED_OUT', "completedAt" = now()`)
 		}
 	})
 	c.calm(c.feeds...)

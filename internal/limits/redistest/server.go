@@ -1,4 +1,4 @@
-package limits_test
+package redistest
 
 import (
 	"bufio"
@@ -16,17 +16,19 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// server is a real Redis of a test's own, with nothing in it and nothing kept.
-type server struct {
+// Server is a Redis of a test's own.
+type Server struct {
 	port int
 	cmd  *exec.Cmd
 	gone chan struct{} // closed when the process has ended
 }
 
-// password is the server's, to be looked for in errors and logs.
-const password = "sesame-open"
+// Password is the servers', to be looked for in errors and logs.
+const Password = "sesame-open"
 
-func startServer(t *testing.T) *server {
+// Start starts a server, and returns when it takes connections. It is killed when
+// the test ends.
+func Start(t testing.TB) *Server {
 	t.Helper()
 	for range 20 { // somebody else may take the port first
 		if s, ok := launch(t, freePort(t)); ok {
@@ -37,7 +39,7 @@ func startServer(t *testing.T) *server {
 	return nil
 }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -47,31 +49,42 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// launch starts a server and waits until it takes connections; ok is false if
-// it ended before that. It is killed when the test ends.
-func launch(t *testing.T, port int) (s *server, ok bool) {
+// launch is Start at a port; ok is false if the server ended before it took
+// connections.
+func launch(t testing.TB, port int) (s *Server, ok bool) {
 	t.Helper()
 	cmd := exec.Command("redis-server", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", t.TempDir(),
-		"--save", "", "--appendonly", "no", "--daemonize", "no", "--requirepass", password)
+		"--save", "", "--appendonly", "no", "--daemonize", "no", "--requirepass", Password)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	followParent(cmd.SysProcAttr)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = &server{port: port, cmd: cmd, gone: make(chan struct{})}
+	s = &Server{port: port, cmd: cmd, gone: make(chan struct{})}
 	started := make(chan bool, 1)
 	go s.run(out, started)
 	if !<-started {
 		return nil, false
 	}
-	t.Cleanup(s.kill)
+	t.Cleanup(s.Kill)
 	return s, true
+}
+
+// Again starts another server in the place of one that was killed, with nothing
+// in it.
+func (s *Server) Again(t testing.TB) *Server {
+	t.Helper()
+	again, ok := launch(t, s.port)
+	if !ok {
+		t.Fatal("Redis did not start again")
+	}
+	return again
 }
 
 // run stays until the server is gone: the notice of a parent's death is tied to
 // the thread that started the child.
-func (s *server) run(out io.ReadCloser, started chan<- bool) {
+func (s *Server) run(out io.ReadCloser, started chan<- bool) {
 	runtime.LockOSThread()
 	defer close(s.gone)
 	if s.cmd.Start() != nil {
@@ -91,24 +104,27 @@ func (s *server) run(out io.ReadCloser, started chan<- bool) {
 	}
 }
 
-func (s *server) kill() {
+// Kill ends the server, and returns when it has ended.
+func (s *Server) Kill() {
 	_ = s.cmd.Process.Kill() // it may be gone
 	<-s.gone
 }
 
-func (s *server) signal(t *testing.T, sig syscall.Signal) {
+// Signal sends the server a signal.
+func (s *Server) Signal(t testing.TB, sig syscall.Signal) {
 	t.Helper()
 	if err := s.cmd.Process.Signal(sig); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (s *server) url() string { return fmt.Sprintf("redis://:%s@127.0.0.1:%d", password, s.port) }
+// URL is where the server is, with its password.
+func (s *Server) URL() string { return fmt.Sprintf("redis://:%s@127.0.0.1:%d", Password, s.port) }
 
-// client is a connection of the test's own.
-func (s *server) client(t *testing.T) *redis.Client {
+// Client is a connection of the test's own.
+func (s *Server) Client(t testing.TB) *redis.Client {
 	t.Helper()
-	options, err := redis.ParseURL(s.url())
+	options, err := redis.ParseURL(s.URL())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package limits_test
+package redistest
 
 import "syscall"
 
