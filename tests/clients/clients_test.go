@@ -19,6 +19,8 @@ type client struct {
 
 	// sse: it is asked to have live answers as a stream of events.
 	sse bool
+	// shape: its rows are kept by its own Shape, and not from a bare ShapeStream.
+	shape bool
 	// sendsVersion: its requests say the API version, so that it is given the
 	// status DEQUEUED. All others are given EXECUTING in its place.
 	sendsVersion bool
@@ -47,8 +49,11 @@ func (c client) String() string { return c.name + " " + c.kind() }
 
 // kind is the version, and how it is used.
 func (c client) kind() string {
-	if c.sse {
+	switch {
+	case c.sse:
 		return c.version + " sse"
+	case c.shape:
+		return c.version + " Shape"
 	}
 	return c.version
 }
@@ -76,12 +81,14 @@ const (
 // ones, which agree on theirs, a copy each.
 const latestSDK = "trigger-sdk-4.8"
 
+const electricClient = "@electric-sql/client"
+
 // clients are those that every scenario is run with, of each kind the oldest
 // first.
 func clients() []client {
-	const sdk, electric = "@trigger.dev/sdk", "@electric-sql/client"
+	const sdk = "@trigger.dev/sdk"
 	stream := func(version, folder string) client {
-		return client{name: electric, version: version, short: "electric", module: folder, script: "shapestream.mjs"}
+		return client{name: electricClient, version: version, short: "electric", module: folder, script: "shapestream.mjs"}
 	}
 	subscriber := func(version, module string, g generation) client {
 		c := client{

@@ -27,7 +27,7 @@ type driver struct {
 // local ones.
 func drive(t testing.TB, c client, url string, feeds []subscription) *driver {
 	t.Helper()
-	spec, err := json.Marshal(map[string]any{"client": c.module, "url": url, "feeds": feeds, "sse": c.sse})
+	spec, err := json.Marshal(map[string]any{"client": c.module, "url": url, "feeds": feeds, "sse": c.sse, "shape": c.shape})
 	if err != nil {
 		t.Fatal(err)
 	}

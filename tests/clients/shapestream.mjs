@@ -1,7 +1,9 @@
 // Follows feeds with a bare ShapeStream and keeps their rows, as an application
 // on Electric's client does.
 //
-//   node shapestream.mjs '{"client": <module>, "url": ..., "sse": <bool>, "feeds": [{"kind": "tag" | "batch" | "run", "id", "token", "from"}]}'
+//   node shapestream.mjs '{"client": <module>, "url": ..., "sse": <bool>, "shape": <bool>, "feeds": [{"kind": "tag" | "batch" | "run", "id", "token", "from"}]}'
+//
+// "shape" has the client's own Shape keep the rows, and tell of them.
 //
 // "from" is what {"do": "keep", "feed"} was answered with: rows and their place,
 // to go on from.
@@ -19,7 +21,7 @@ if (spec.sse && spec.client === "electric-client-1.0") {
   globalThis.window ??= globalThis;
   globalThis.document ??= { hidden: false, addEventListener() {}, removeEventListener() {} };
 }
-const { ShapeStream, isChangeMessage, isControlMessage } = await import(spec.client);
+const { Shape, ShapeStream, isChangeMessage, isControlMessage } = await import(spec.client);
 
 // Before 0.7 there were no params, handles were shape ids, and nobody was told
 // the offset: messages brought it, which they have not done since Electric 1.0.
@@ -39,6 +41,7 @@ function follow({ kind, id, token, from }) {
     experimentalLiveSse: spec.sse,
     onError: (error) => emit("error", { feed: id, message: String(error) }),
   });
+  if (spec.shape) return keptByShape(new Shape(stream), id);
   let touched = new Map([...rows.keys()].map((key) => [key, []])); // keys since the last up-to-date, and their transactions
   let place;
   stream.subscribe((messages) => {
@@ -68,6 +71,17 @@ function follow({ kind, id, token, from }) {
   }
 
   return () => ({ rows: Object.fromEntries(rows), place });
+}
+
+function keptByShape(shape, feed) {
+  let told = new Set();
+  shape.subscribe(() => {
+    const now = shape.currentValue;
+    const gone = [...told].filter((key) => !now.has(key)).map((key) => [key, null]);
+    emit("rows", { feed, rows: Object.fromEntries([...now, ...gone]), txids: {} });
+    told = new Set(now.keys());
+  });
+  return () => ({ rows: Object.fromEntries(shape.currentValue) });
 }
 
 function apply(rows, feed, { key, value, headers: { operation } }) {

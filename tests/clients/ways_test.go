@@ -12,15 +12,19 @@ import (
 	"github.com/realtime-gw/realtime-gw/tests/upstream"
 )
 
-// TestElectricsWays puts three clients before an upstream that does what Electric
+// TestElectricsWays puts clients of three kinds, Electric's with a Shape too, before an upstream that does what Electric
 // does now and then: it skips the row that closes a chunk of its log, tells a
 // transaction in parts, is restarted, and calls itself up to date before it has
 // caught up. They hold every row, and none starts over.
 func TestElectricsWays(t *testing.T) {
 	var few []client
 	for _, c := range chosen(t) {
-		if c.module == latestSDK || c.name == "@electric-sql/client" && (c.version == "1.0.14" || c.version == "1.5.28") {
+		if c.module == latestSDK || c.name == electricClient && (c.version == "1.0.14" || c.version == "1.5.28") {
 			few = append(few, c)
+			if c.name == electricClient && !c.sse {
+				c.shape = true
+				few = append(few, c)
+			}
 		}
 	}
 	if len(few) == 0 {
