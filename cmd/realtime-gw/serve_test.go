@@ -38,9 +38,13 @@ func seeded(t *testing.T) (string, schema.Demo, *pgxpool.Pool) {
 // served waits until serve or shapes takes requests, and gives its address.
 func served(t *testing.T, p *process) string {
 	t.Helper()
-	const says = `"message":"serving"}`
-	before, _, _ := strings.Cut(p.err.until(t, says), says)
-	text := before[strings.LastIndexByte(before, '\n')+1:] + says // of several lines, that one
+	const says = `"message":"serving`
+	var text string
+	for line := range strings.Lines(p.err.until(t, says)) {
+		if strings.Contains(line, says) { // of several, that one
+			text = line
+		}
+	}
 	var line struct{ Addr string }
 	if err := json.Unmarshal([]byte(text), &line); err != nil {
 		t.Fatalf("%q: %v", text, err)
