@@ -8,7 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/realtime-gw/realtime-gw/internal/localpg/pgtest"
+	"github.com/realtime-gw/realtime-gw/internal/runid"
+	"github.com/realtime-gw/realtime-gw/internal/runstore"
+	"github.com/realtime-gw/realtime-gw/internal/schema"
 )
 
 const (
@@ -24,6 +29,7 @@ func requestsOf(route, outcome string) string {
 // number moves by what was done, and by nothing else.
 func TestMetricsAreTrue(t *testing.T) {
 	database, demo, pool := seeded(t)
+	runsInBoth(t, pool, demo)
 	p := run(t, []string{
 		"DATABASE_URL=" + database, "REALTIME_GW_CURSOR_KEYS=" + goodKey, "REALTIME_GW_EMBEDDED=1", "REALTIME_GW_SLOT=" + pgtest.Slot(t),
 		"REALTIME_GW_ADDR=127.0.0.1:0", "REALTIME_GW_METRICS_ADDR=127.0.0.1:0", "REALTIME_CONCURRENCY_LIMIT=3",
@@ -135,9 +141,27 @@ func TestMetricsAreTrue(t *testing.T) {
 	}
 }
 
+// runsInBoth gives the environment a run in each table, so that its feeds have both.
+func runsInBoth(t *testing.T, pool *pgxpool.Pool, demo schema.Demo) {
+	t.Helper()
+	store, err := runstore.New(runstore.Config{Primary: pool})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mint := runid.NewMinter(runid.MinterConfig{})
+	for _, table := range runid.Tables() {
+		if _, err := store.Create(t.Context(), runstore.NewRun{
+			ID: mint.Mint(table), EnvironmentID: demo.EnvironmentID, ProjectID: demo.ProjectID, TaskIdentifier: "task", Payload: "{}", TraceID: "t", SpanID: "s",
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // An upstream that fails is seen to fail, and how many clients gave up.
 func TestMetricsOfAFailingUpstream(t *testing.T) {
-	database, demo, _ := seeded(t)
+	database, demo, pool := seeded(t)
+	runsInBoth(t, pool, demo)
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
 	t.Cleanup(upstream.Close)
 	p := run(t, []string{

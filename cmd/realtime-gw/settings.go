@@ -65,6 +65,9 @@ func (c *serveCommand) settings() (keys [][]byte, bad []badSetting) {
 	case c.MaxAgeMs > maxAgeMs:
 		refuse(age, fmt.Sprintf("give %d or less", maxAgeMs), " is %d", c.MaxAgeMs)
 	}
+	if c.Drain < 0 {
+		refuse("REALTIME_GW_DRAIN", "give a time such as 25s, or 0s to end at once", " is %s", c.Drain)
+	}
 	if c.Limit < 1 {
 		refuse("REALTIME_CONCURRENCY_LIMIT", "give 1 or more", " is %d", c.Limit)
 	}

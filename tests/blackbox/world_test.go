@@ -1,6 +1,7 @@
 package blackbox
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -270,8 +271,29 @@ func (w *world) try(r *http.Request) (reply, error) {
 		return reply{}, err
 	}
 	defer func() { _ = res.Body.Close() }()
+	if res.Header.Get("Content-Type") == "text/event-stream" {
+		body, err := firstBatch(res.Body)
+		return reply{res.StatusCode, res.Header, body}, err
+	}
 	body, err := io.ReadAll(res.Body)
 	return reply{res.StatusCode, res.Header, string(body)}, err
+}
+
+// firstBatch is what a stream has up to its first up-to-date, as a list.
+func firstBatch(stream io.Reader) (string, error) {
+	var messages []string
+	for lines := bufio.NewReader(stream); ; {
+		line, err := lines.ReadString('\n')
+		if data, is := strings.CutPrefix(line, "data: "); is {
+			messages = append(messages, data)
+		}
+		if err == io.EOF || strings.Contains(line, `"up-to-date"`) {
+			return "[" + strings.Join(messages, ",") + "]", nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
 }
 
 func (w *world) get(target, credential string) reply {
