@@ -26,13 +26,13 @@ func joins(first runid.Table) func(*testing.T, *crowd) {
 		c.start(w.url(), w.feeds()...)
 		c.settle(c.feeds...)
 		var joined []run
-		c.step(func() {
-			c.transaction(func(tx pgx.Tx) {
-				for range many {
-					joined = append(joined, c.insert(tx, other, nil))
-				}
-			})
+		c.polling()
+		c.transaction(func(tx pgx.Tx) {
+			for range many {
+				joined = append(joined, c.insert(tx, other, nil))
+			}
 		})
+		c.settleThose(func(by client) bool { return !by.halves }, c.feeds...)
 		c.step(func() { c.update(c.db, joined[0], `status = 'EXECUTING'`) })
 		c.step(func() { c.insert(c.db, first, nil) })
 		c.step(func() { c.delete(c.db, joined[1]) })
