@@ -17,7 +17,7 @@ func TestWhatIsHeldIsBounded(t *testing.T) {
 	for range 20 {
 		reads = append(reads, answer{body: body, next: place(5)})
 	}
-	group := flight.New(flight.Config{Source: newFake(reads...)})
+	group := flight.New(flight.Config{Source: newFake(reads...), ShareBytes: -1})
 	defer group.Close()
 	m := New(Config{Upstreams: [Sides]*flight.Group{group, group}, HeldBytes: 600 << 10})
 	ask := func() *Answer {
