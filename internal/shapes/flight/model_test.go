@@ -18,14 +18,14 @@ import (
 // remembered, and what each environment has (model_ref_test.go).
 
 const (
-	modelFeeds  = 4 // the last is of an environment of its own
+	modelFeeds  = 5 // the last is of an environment of its own
 	modelPlaces = 3 // of each
 	modelRing   = 3
 	modelShare  = 512 // bytes of a body
 	modelShared = 3   // bodies
 )
 
-var modelLimits = PerEnvironment{Definitions: 2, Calls: 5, Beginnings: 2, NewPerSecond: 0.25}
+var modelLimits = PerEnvironment{Definitions: 3, Calls: 5, Beginnings: 2, NewPerSecond: 0.25}
 
 func modelFeed(d int) *shapes.Definition {
 	if d == modelFeeds-1 {
@@ -42,7 +42,7 @@ func drawStep(t *rapid.T) step {
 }
 
 func (m *model) take(s step) {
-	feed, place := s.Whom%2*(s.Whom%modelFeeds), s.Whom/4%modelPlaces // more often the first
+	feed, place := []int{0, 0, 0, 1, 1, 2, 3, 4}[s.Whom%8], s.Whom/8%modelPlaces // more often the first
 	switch {
 	case s.What < 10:
 		m.join(feed, m.at(feed, place, s.How))
