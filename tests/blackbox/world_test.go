@@ -47,6 +47,8 @@ type settings struct {
 	longPoll       time.Duration // of the upstream; default 20 s
 	limit          int           // of live requests; default: the gateway's own
 	linger         time.Duration // of flights
+	keep           time.Duration // of what flights remember
+	shareBytes     int           // of reads
 	perEnvironment flight.PerEnvironment
 	pageBytes      int
 	chunkBytes     int
@@ -123,7 +125,9 @@ func newWorld(t *testing.T, s settings) *world {
 	if !s.impatient {
 		asked = steady.New(steady.Config{Source: source})
 	}
-	w.flights = flight.New(flight.Config{Source: asked, Linger: s.linger, PerEnvironment: s.perEnvironment})
+	w.flights = flight.New(flight.Config{
+		Source: asked, Linger: s.linger, Keep: s.keep, ShareBytes: s.shareBytes, PerEnvironment: s.perEnvironment,
+	})
 	t.Cleanup(w.flights.Close)
 	codec, err := cursor.NewCodec(bytes.Repeat([]byte{s.cursorKey}, cursor.MinKey))
 	if err != nil {

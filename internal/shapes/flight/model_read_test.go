@@ -37,11 +37,14 @@ func (m *model) read(d int, pos shapes.Position) {
 		r.waits, r.limited = false, true
 	case sent != nil:
 		sent.late = append(sent.late, r)
+		if sent.lateLeader == nil {
+			sent.lateLeader = r
+		}
 	case !m.mayCall(d, pos):
 		r.waits, r.limited = false, true
 	default:
 		m.ask(d, pos, 1, m.feeds[d].idle)
-		m.send(&refCall{feed: d, pos: pos, early: []*refReader{r}})
+		m.send(&refCall{feed: d, pos: pos, leader: r, early: []*refReader{r}})
 	}
 	m.script.settle()
 }
@@ -57,7 +60,7 @@ func (m *model) sentAt(d int, pos shapes.Position) *refCall {
 
 // send sends a call for those who are there. It has gone through the books already.
 func (m *model) send(c *refCall) {
-	c.leader, c.sent = c.early[0], m.step
+	c.sent = m.step
 	m.reads = append(m.reads, c)
 }
 
@@ -121,8 +124,9 @@ func (m *model) answerRead(c *call, call *refCall, how int) {
 		return
 	}
 	c.reply <- reply{page: &shapes.Page{Next: behind(call.pos), Schema: "{}", Messages: shapes.NewBytesScanner([]byte("[" + b.rows + end)), Close: func() error { return nil }}}
-	room := m.held < modelShared && !call.alone
+	room := m.held+modelShare <= modelShared*modelShare && !call.alone
 	small := len(b.rows) < modelShare
+	defer func() { m.held += b.held }()
 	switch {
 	case room && small:
 		b.whole = true
@@ -135,13 +139,15 @@ func (m *model) answerRead(c *call, call *refCall, how int) {
 			r.waits, r.got = false, b
 		}
 		b.readers = len(holders)
-		if b.held = len(holders) > 0; b.held {
-			m.held++
+		if len(holders) > 0 {
+			b.held = len(b.rows)
 		}
 		m.next(call)
 	case len(call.early) > 0: // one takes it, and it depends on luck which
-		b.stream, b.readers, b.held = true, 1, room
-		m.held += number(room)
+		b.stream, b.readers = true, 1
+		if room {
+			b.held = modelShare
+		}
 		m.ask(call.feed, call.pos, 1, time.Now())
 		m.script.settle()
 		for _, r := range call.early {
@@ -171,7 +177,7 @@ func (m *model) fault(call *refCall, err error) {
 func (m *model) next(call *refCall) {
 	if len(call.late) > 0 {
 		m.ask(call.feed, call.pos, 1, time.Now())
-		m.send(&refCall{feed: call.feed, pos: call.pos, early: call.late})
+		m.send(&refCall{feed: call.feed, pos: call.pos, leader: call.lateLeader, early: call.late})
 	}
 }
 
@@ -228,9 +234,7 @@ func (m *model) closePage(whom int) {
 	if b.readers--; b.readers > 0 {
 		return
 	}
-	if b.held {
-		m.held--
-	}
+	m.held -= b.held
 	if b.stream {
 		m.ask(b.feed, b.pos, -1, time.Now())
 	}

@@ -69,6 +69,7 @@ type refCall struct {
 	alone       bool
 	sent        int // in which step
 	early, late []*refReader
+	lateLeader  *refReader // the first of those, here or gone
 }
 
 // refBody is a body that readers have.
@@ -76,7 +77,7 @@ type refBody struct {
 	rows     string
 	upToDate bool
 	whole    bool
-	held     bool // counts as held to be shared
+	held     int  // bytes of it that are held to be shared
 	stream   bool // its call is out until it is closed
 	readers  int
 	sent     int
@@ -112,7 +113,7 @@ type model struct {
 	tickets      []*refTicket
 	reads        []*refCall
 	readers      []*refReader
-	held         int     // bodies
+	held         int     // bytes of bodies
 	calls        []*call // not yet answered, as far as known
 	serial, step int
 }
@@ -325,7 +326,7 @@ func (m *model) elapse() {
 func (m *model) checkSums() error {
 	m.group.mu.Lock()
 	defer m.group.mu.Unlock()
-	if got, want := m.group.shareHeld.Load(), int64(m.held*modelShare); got != want {
+	if got, want := m.group.shareHeld.Load(), int64(m.held); got != want {
 		return fmt.Errorf("%d bytes are held to be shared, want %d", got, want)
 	}
 	if got := m.group.inAir; got != len(m.flights) {

@@ -274,7 +274,7 @@ func TestTheLastReaderEndsTheCall(t *testing.T) {
 func TestWhatIsHeldToBeSharedIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript()
-		g := New(Config{Source: s, AllShareBytes: 2 * shareStep})
+		g := New(Config{Source: s, AllShareBytes: shareStep + len(row)})
 		defer g.Close()
 		var p pages
 		var all []*reader
@@ -333,5 +333,49 @@ func TestCloseEndsReads(t *testing.T) {
 				t.Errorf("%v", r.err)
 			}
 		}
+	})
+}
+
+// A large body whose readers have all left is closed, and those who came too late for it
+// read alone, once.
+func TestALargeBodyThatNobodyTakes(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *script, g *Group) {
+		var p pages
+		large := "[" + strings.Repeat(row+",", 20_000) + allRows[1:]
+		early := reads(t, g, at(1))
+		c := s.one(t)
+		late := reads(t, g, at(1))
+		early.leave()
+		early.has()
+		c.reply <- p.of(2, large)
+		again := s.one(t)
+		if p.open != 0 || c.ctx.Err() == nil || g.shareHeld.Load() != 0 {
+			t.Errorf("%d open, %d held", p.open, g.shareHeld.Load())
+		}
+		again.reply <- p.of(2, large)
+		if got := late.body(t); len(got) < 20_000*len(row) || p.open != 0 {
+			t.Errorf("%d bytes, %d open", len(got), p.open)
+		}
+	})
+}
+
+// What was held of a large body is let go once its reader is past it, however long the
+// rest takes.
+func TestASlowReaderOfALargeBodyHoldsNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *script, g *Group) {
+		var p pages
+		r := reads(t, g, at(1))
+		s.one(t).reply <- p.of(2, "["+strings.Repeat(row+",", 20_000)+allRows[1:])
+		r.has()
+		before := g.shareHeld.Load()
+		for range 19_000 {
+			if _, err := r.page.Messages.Next(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if after := g.shareHeld.Load(); before != 256<<10 || after != 0 {
+			t.Errorf("%d bytes held, then %d", before, after)
+		}
+		r.body(t)
 	})
 }

@@ -101,17 +101,21 @@ func (c *sharedRead) fill(page *shapes.Page) (whole bool, err error) {
 			return false, &shapes.Unavailable{Err: err} // the cause may be that the shape was rotated
 		}
 		if whole {
+			c.keep(len(c.batch.Rows))
 			return true, nil
 		}
 	}
 	return false, nil
 }
 
-// giveBack gives back what the batch took. It is called once nobody has it any more.
-func (c *sharedRead) giveBack() {
-	c.group.shareHeld.Add(-int64(c.held))
-	c.held = 0
+// keep gives back what the batch took, but for so many bytes.
+func (c *sharedRead) keep(bytes int) {
+	c.group.shareHeld.Add(int64(bytes - c.held))
+	c.held = bytes
 }
+
+// giveBack gives back what the batch took. It is called once nobody has it any more.
+func (c *sharedRead) giveBack() { c.keep(0) }
 
 // end ends the call: out of the shape's reads, and its readers told, in one step under
 // the lock, so that whoever comes later asks anew. It says whether nobody wants what the
