@@ -3,8 +3,8 @@
 // Electric takes so many requests at the same time, and answers the next with a 503.
 // It counts those that name a handle that it knows apart from the others (its own words
 // are existing and initial), so that shapes that have to be made do not take the place
-// of those that are followed. This package does the same,
-// with bounds a little lower, since others may ask the same Electric.
+// of those that are followed. This package does the same, with bounds a little lower,
+// since others may ask the same Electric.
 //
 //	source := admission.New(admission.Config{Source: steady.New(...)})
 //

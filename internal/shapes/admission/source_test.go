@@ -3,6 +3,7 @@ package admission
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,9 +27,16 @@ var (
 // upstream counts the calls that it has, and answers when it is told to.
 type upstream struct {
 	answer      chan error
+	mu          sync.Mutex // the counts are read when nothing moves
 	known, new  int
 	onces       int
 	closedPages int
+}
+
+func (u *upstream) count(n *int, by int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	*n += by
 }
 
 func (u *upstream) held(ctx context.Context, pos shapes.Position) error {
@@ -36,8 +44,8 @@ func (u *upstream) held(ctx context.Context, pos shapes.Position) error {
 	if pos != known {
 		n = &u.new
 	}
-	*n++
-	defer func() { *n-- }()
+	u.count(n, 1)
+	defer u.count(n, -1)
 	select {
 	case err := <-u.answer:
 		return err
@@ -50,11 +58,11 @@ func (u *upstream) Read(ctx context.Context, _ *shapes.Definition, pos shapes.Po
 	if err := u.held(ctx, pos); err != nil {
 		return nil, err
 	}
-	return &shapes.Page{Close: func() error { u.closedPages++; return nil }}, nil
+	return &shapes.Page{Close: func() error { u.count(&u.closedPages, 1); return nil }}, nil
 }
 
 func (u *upstream) Once(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.Page, error) {
-	u.onces++
+	u.count(&u.onces, 1)
 	return u.Read(ctx, def, pos)
 }
 

@@ -20,7 +20,8 @@ type PerEnvironment struct {
 	// Default 120, half of what an upstream is asked for at most.
 	Beginnings int
 	// NewPerSecond is how many definitions may be begun in a second that were not
-	// known, with what was not used of Config.Keep before: for each the upstream may
+	// known, with what was not used of the last 10 s (or Config.Keep, if that is
+	// longer): for each the upstream may
 	// have to make a shape, which takes Electric 18 ms. Who goes on from a place that
 	// it has does not count: after a restart of this gateway that is everybody.
 	// Default 25.
@@ -36,7 +37,7 @@ func (p *PerEnvironment) setDefaults() {
 
 // environment counts what an environment has. It is known while one of its shapes is.
 // Its tokens may be forgotten with it: a shape is known for Config.Keep after it was
-// begun, and within that time all tokens have come back.
+// begun, and if that is not shorter than its default, all tokens have come back by then.
 type environment struct {
 	id         string
 	shapes     int
@@ -46,14 +47,17 @@ type environment struct {
 	then       time.Time // zero: never
 }
 
+// unused is for how long an environment saves what it does not begin.
+const unused = 10 * time.Second
+
 // mayDefine takes another shape, if that is allowed.
 func (e *environment) mayDefine(p *PerEnvironment, keep time.Duration, begins bool) error {
 	if e.shapes >= p.Definitions {
-		return &shapes.Limited{What: "different feeds", RetryAfter: keep}
+		return &shapes.Limited{What: "different feeds", RetryAfter: max(keep, time.Second)}
 	}
 	if begins {
 		now := time.Now()
-		burst := max(p.NewPerSecond*keep.Seconds(), 1)
+		burst := max(p.NewPerSecond*max(keep, unused).Seconds(), 1)
 		spent := max(e.spent-now.Sub(e.then).Seconds()*p.NewPerSecond, 0)
 		if over := spent + 1 - burst; over > 0 {
 			return &shapes.Limited{What: "new feeds", RetryAfter: time.Duration(over / p.NewPerSecond * float64(time.Second))}

@@ -1,6 +1,7 @@
 package flight
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -185,6 +186,23 @@ func TestReadsAreCounted(t *testing.T) {
 		r.has()
 		if _, e := err(3, start); e != nil {
 			t.Error(e)
+		}
+	})
+}
+
+// A Group that remembers nothing still lets an environment begin what it did not use.
+func TestNewDefinitionsWithoutMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript()
+		g := New(Config{Source: s, Keep: -1, PerEnvironment: PerEnvironment{NewPerSecond: 0.5}})
+		defer g.Close()
+		for n := range 6 {
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			go g.Read(ctx, feed("e", n), start)
+			if got := len(s.pending()); got != number(n < 5) {
+				t.Errorf("new feed %d: %d calls", n, got)
+			}
 		}
 	})
 }
