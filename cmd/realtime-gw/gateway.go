@@ -23,6 +23,7 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/metrics"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/admission"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/sharded"
@@ -87,9 +88,11 @@ func assemble(p parts) (*assembly, error) {
 	var shards []shapes.Patient
 	for i, source := range p.sources {
 		shard := steady.New(steady.Config{Source: p.metrics.Count(source), Log: p.log.With().Int("origin", i+1).Logger()})
+		admitted := admission.New(admission.Config{Source: shard})
 		p.metrics.WatchOrigin(i+1, shard.Stats)
+		p.metrics.WatchAdmission(i+1, admitted.Stats)
 		p.metrics.WatchRepairs(i+1, source.Repairs)
-		shards = append(shards, shard)
+		shards = append(shards, admitted)
 	}
 	upstream, err := sharded.New(shards...)
 	if err != nil {
@@ -99,7 +102,7 @@ func assemble(p parts) (*assembly, error) {
 		return nil, err
 	}
 	a.flights = flight.New(flight.Config{Source: upstream, Landed: p.metrics.Landed})
-	p.metrics.WatchFlights(a.flights.InAir)
+	p.metrics.WatchFlights(a.flights.Stats)
 	p.metrics.WatchReady(a.ready.Load)
 	a.feeds = feeds.New(feeds.Config{
 		Merger: merge.New(merge.Config{Upstreams: [merge.Sides]*flight.Group{a.flights, a.flights}}),

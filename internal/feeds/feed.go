@@ -47,7 +47,7 @@ func (e *TooLong) Error() string {
 func (s *Service) Run(environmentID, id string, skip []string) *Feed {
 	f := &Feed{
 		environment: environmentID,
-		conditions:  []shapes.Condition{shapes.Equal("runtimeEnvironmentId", environmentID), shapes.Equal("id", id)},
+		conditions:  []shapes.Condition{shapes.Equal(shapes.EnvironmentColumn, environmentID), shapes.Equal("id", id)},
 		columns:     without(skip),
 	}
 	f.tables[sideOf(runid.Home(id))] = true
@@ -59,7 +59,7 @@ func (s *Service) Run(environmentID, id string, skip []string) *Feed {
 func (s *Service) Batch(environmentID, id string, skip []string) *Feed {
 	f := &Feed{
 		environment: environmentID,
-		conditions:  []shapes.Condition{shapes.Equal("runtimeEnvironmentId", environmentID), shapes.Equal("batchId", id)},
+		conditions:  []shapes.Condition{shapes.Equal(shapes.EnvironmentColumn, environmentID), shapes.Equal("batchId", id)},
 		columns:     without(skip),
 		tables:      [merge.Sides]bool{true, true},
 	}
@@ -73,7 +73,7 @@ func (s *Service) Batch(environmentID, id string, skip []string) *Feed {
 func (s *Service) Tags(environmentID string, tags []string, within *time.Duration, skip []string) (*Feed, error) {
 	f := &Feed{
 		environment: environmentID,
-		conditions:  []shapes.Condition{shapes.Equal("runtimeEnvironmentId", environmentID)},
+		conditions:  []shapes.Condition{shapes.Equal(shapes.EnvironmentColumn, environmentID)},
 		columns:     without(skip),
 		tables:      [merge.Sides]bool{true, true},
 	}

@@ -103,11 +103,24 @@ func (e *Unavailable) Error() string { return e.cause.Error() }
 // Unwrap gives the cause.
 func (e *Unavailable) Unwrap() error { return e.cause }
 
+// Limited says that an environment asks for more than it may, whatever others do;
+// places stay valid.
+type Limited struct {
+	// RetryAfter is when it is worth asking again.
+	RetryAfter time.Duration
+	cause      error
+}
+
+func (e *Limited) Error() string { return e.cause.Error() }
+
+// Unwrap gives the cause.
+func (e *Limited) Unwrap() error { return e.cause }
+
 // ErrLiveStart says that a client asked to wait for what follows nothing.
 var ErrLiveStart = errors.New("a feed cannot be live before it was read: ask without live first")
 
 // Next gives what follows the place, and waits for it if live. Errors are
-// *MustRefetch, *Unavailable, ErrLiveStart, the context's, and others that are
+// *MustRefetch, *Unavailable, *Limited, ErrLiveStart, the context's, and others that are
 // faults of this installation.
 func (s *Service) Next(ctx context.Context, f *Feed, p Place, live bool) (*Batch, error) {
 	if live {
@@ -198,6 +211,9 @@ func (s *Service) meaning(f *Feed, err error) error {
 	}
 	if unavailable, ok := errors.AsType[*shapes.Unavailable](err); ok {
 		return &Unavailable{unavailable}
+	}
+	if limited, ok := errors.AsType[*shapes.Limited](err); ok {
+		return &Limited{limited.RetryAfter, limited}
 	}
 	return err
 }

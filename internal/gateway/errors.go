@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/realtime-gw/realtime-gw/internal/auth"
+	"github.com/realtime-gw/realtime-gw/internal/feeds"
 )
 
 const jsonType = "application/json; charset=utf-8"
@@ -85,6 +86,19 @@ func tooMany() *problem {
 	return &problem{status: http.StatusTooManyRequests, body: errorBody{Error: "Too many concurrent requests"}}
 }
 
+// tooManyFeeds is the 429 of an environment that follows more than it may.
+func tooManyFeeds(e *feeds.Limited) *problem {
+	p := &problem{status: http.StatusTooManyRequests, body: errorBody{Error: "Too many different subscriptions"}, cause: e}
+	p.retryAfter(max(e.RetryAfter, 1))
+	return p
+}
+
+// retryAfter sets the header, in seconds, rounded up: 0 would mean at once.
+func (p *problem) retryAfter(d time.Duration) {
+	seconds := (d + time.Second - 1) / time.Second
+	p.header = map[string]string{"Retry-After": strconv.Itoa(int(seconds))}
+}
+
 // unavailable is the 503 of a fault that passes. Electric's newer clients wait
 // exactly what Retry-After says, the SDKs' ignore it.
 func unavailable(cause error) *problem {
@@ -103,8 +117,7 @@ func problemOf(err error) *problem {
 	if e, ok := errors.AsType[*auth.Error](err); ok {
 		p := &problem{status: e.Status, body: json.RawMessage(e.Body()), cause: e}
 		if e.RetryAfter > 0 {
-			seconds := (e.RetryAfter + time.Second - 1) / time.Second // rounded up: 0 would mean at once
-			p.header = map[string]string{"Retry-After": strconv.Itoa(int(seconds))}
+			p.retryAfter(e.RetryAfter)
 		}
 		return p
 	}

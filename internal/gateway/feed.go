@@ -72,6 +72,9 @@ func (g *gateway) feedError(w http.ResponseWriter, client dialect, err error) er
 	if fault, ok := errors.AsType[*feeds.Unavailable](err); ok {
 		return unavailable(fault)
 	}
+	if limited, ok := errors.AsType[*feeds.Limited](err); ok {
+		return tooManyFeeds(limited)
+	}
 	if errors.Is(err, feeds.ErrLiveStart) {
 		return queryError(wrong("live", "cannot be true when offset is -1"))
 	}

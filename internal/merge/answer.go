@@ -30,7 +30,8 @@ type Answer struct {
 	mute   bool   // say nothing of log positions
 	part   bool   // a side of the feed is not opened
 	budget *budget
-	taken  int // of it
+	taken  int         // of it
+	shared []*openPage // whose memory some of the rows are
 }
 
 // heardOf is what an answer knows of one side beyond its rows.
@@ -185,6 +186,10 @@ func (a *Answer) giveBack() {
 		a.budget.give(a.taken)
 		a.taken = 0
 	}
+	for _, p := range a.shared {
+		p.close()
+	}
+	a.shared = nil
 }
 
 // endOfSnapshots says whether this answer completes the snapshots of all sides,

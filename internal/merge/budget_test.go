@@ -1,6 +1,7 @@
 package merge
 
 import (
+	"io"
 	"testing"
 
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
@@ -17,7 +18,7 @@ func TestWhatIsHeldIsBounded(t *testing.T) {
 	for range 20 {
 		reads = append(reads, answer{body: body, next: place(5)})
 	}
-	group := flight.New(flight.Config{Source: newFake(reads...)})
+	group := flight.New(flight.Config{Source: newFake(reads...), ShareBytes: -1})
 	defer group.Close()
 	m := New(Config{Upstreams: [Sides]*flight.Group{group, group}, HeldBytes: 600 << 10})
 	ask := func() *Answer {
@@ -52,5 +53,32 @@ func TestWhatIsHeldIsBounded(t *testing.T) {
 	defer a.Close()
 	if a.Size() < 0 {
 		t.Error("not whole, when there is room")
+	}
+}
+
+// The memory of a body that others read, too, counts as held until the answer was written
+// or closed, and is the same memory.
+func TestSharedMemoryIsHeldAsLongAsTheAnswer(t *testing.T) {
+	body := "[" + rows(100) + "," + end + "]"
+	def := shapes.Define(shapes.LegacyTable, []string{"id"}, shapes.Equal("id", "x"))
+	group := flight.New(flight.Config{Source: newFake(answer{body: body, next: place(5)}, answer{body: body, next: place(5)})})
+	defer group.Close()
+	m := New(Config{Upstreams: [Sides]*flight.Group{group, group}, HeldBytes: 1})
+	for name, end := range map[string]func(a *Answer){
+		"closed":  func(a *Answer) { a.Close() },
+		"written": func(a *Answer) { _, _ = a.WriteTo(io.Discard) },
+	} {
+		a, err := m.Next(t.Context(), Request{Definitions: [Sides]*shapes.Definition{def}, From: bothAt(shapes.Progress{Opened: true}, shapes.Progress{})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := group.Stats().SharedBytes; n != len(rows(100)) || a.Size() != len(body) {
+			t.Errorf("%d bytes are held of an answer of %d, want %d", n, a.Size(), len(body))
+		}
+		end(a)
+		if n := group.Stats().SharedBytes; n != 0 {
+			t.Errorf("%s: %d bytes are held", name, n)
+		}
+		a.Close()
 	}
 }

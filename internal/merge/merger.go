@@ -19,7 +19,8 @@ type Config struct {
 	// PageBytes is how much of one side's body is held before an answer is
 	// streamed instead. Default 512 KiB.
 	PageBytes int
-	// HeldBytes is how much of all bodies together is held, beyond 8 KiB of each.
+	// HeldBytes is how much of all bodies together is held, beyond 8 KiB of each and
+	// beyond what the Upstreams hold to share it (flight.Config.AllShareBytes).
 	// While that is used up, answers are streamed that otherwise were whole: a
 	// thousand readers who do not read must not take a gigabyte. Default 16 MiB.
 	HeldBytes int
@@ -242,8 +243,10 @@ func (r *run) release() {
 	for ; r.reading > 0; r.reading-- {
 		got := <-r.results
 		r.merger.budget.give(got.taken)
-		if got.page != nil {
-			got.page.close()
+		for _, page := range []*openPage{got.page, got.shared} {
+			if page != nil {
+				page.close()
+			}
 		}
 	}
 }

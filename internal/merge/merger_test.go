@@ -103,7 +103,7 @@ const (
 func askBoth(t *testing.T, a, b *fake, req Request, check func(t *testing.T, got *Answer, err error)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		groups := [Sides]*flight.Group{flight.New(flight.Config{Source: a}), flight.New(flight.Config{Source: b})}
+		groups := [Sides]*flight.Group{flight.New(flight.Config{Source: a, ShareBytes: 4 << 10}), flight.New(flight.Config{Source: b, ShareBytes: 4 << 10})}
 		m := New(Config{Upstreams: groups, PageBytes: 4 << 10})
 		def := shapes.Define(shapes.LegacyTable, []string{"id"}, shapes.Equal("id", "x"))
 		req.Definitions = [Sides]*shapes.Definition{def, def}

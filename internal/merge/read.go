@@ -15,6 +15,7 @@ type result struct {
 	batch  shapes.Batch
 	taken  int // of the budget
 	page   *openPage
+	shared *openPage // has the batch's memory, if others read it too
 	err    error
 }
 
@@ -55,6 +56,11 @@ func (m *Merger) take(side int, page *shapes.Page, err error, cancel context.Can
 		got.err = err
 		return got
 	}
+	if page.Whole != nil && len(page.Whole.Rows) < m.config.PageBytes {
+		got.next, got.schema, got.batch = page.Next, page.Schema, *page.Whole
+		got.shared = &openPage{side: side, closer: page.Close, cancel: cancel}
+		return got
+	}
 	whole, err := m.hold(&got, page.Messages)
 	got.next, got.schema = page.Next, page.Schema
 	if err == nil && !whole {
@@ -93,6 +99,9 @@ func (r *run) take(got result) {
 		cancel()
 	}
 	r.answer.taken += got.taken
+	if got.shared != nil {
+		r.answer.shared = append(r.answer.shared, got.shared)
+	}
 	if got.err != nil {
 		r.fail(got.side, got.err)
 		return

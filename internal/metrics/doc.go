@@ -7,7 +7,7 @@
 //
 //	m := metrics.New()
 //	handler, err := gateway.New(gateway.Config{Observer: m, ...})
-//	m.WatchFlights(flights.InAir)
+//	m.WatchFlights(flights.Stats)
 //	http.Handle("/metrics", m.Handler())
 //
 // Labels have few values, which are fixed when the program is built or configured: a

@@ -18,6 +18,8 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/gateway"
 	"github.com/realtime-gw/realtime-gw/internal/memo"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/admission"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/steady"
 )
 
@@ -33,9 +35,10 @@ func (u upstream) Lag(context.Context) (embedded.Lag, error) {
 func complete(u upstream) *Metrics {
 	m := New()
 	m.WatchReady(func() bool { return true })
-	m.WatchFlights(func() int { return 2 })
+	m.WatchFlights(func() flight.Stats { return flight.Stats{InAir: 2} })
 	m.WatchOrigin(1, func() steady.Stats { return steady.Stats{} })
 	m.WatchOrigin(2, func() steady.Stats { return steady.Stats{Open: true, Failing: 4, Retries: 9} })
+	m.WatchAdmission(1, func() admission.Stats { return admission.Stats{Known: admission.Usage{Used: 8000, Refused: 1}} })
 	m.WatchRepairs(1, func() uint64 { return 1 })
 	m.WatchUncounted(func() uint64 { return 1 })
 	m.WatchCaches(func() map[string]memo.Counts { return map[string]memo.Counts{"run": {Hits: 1, Misses: 2}} })

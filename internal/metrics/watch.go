@@ -9,6 +9,8 @@ import (
 
 	"github.com/realtime-gw/realtime-gw/internal/embedded"
 	"github.com/realtime-gw/realtime-gw/internal/memo"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/admission"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/steady"
 )
 
@@ -17,9 +19,18 @@ func (m *Metrics) WatchReady(ready func() bool) {
 	m.gauge("ready", "Whether this process takes requests: 1 or 0, as /readyz says.", nil, func() float64 { return number(ready()) })
 }
 
-// WatchFlights looks how many flights there are.
-func (m *Metrics) WatchFlights(inAir func() int) {
-	m.gauge("flights", "Positions at which upstreams are asked now, whoever waits there.", nil, func() float64 { return float64(inAir()) })
+// WatchFlights looks how the flights are doing.
+func (m *Metrics) WatchFlights(stats func() flight.Stats) {
+	m.gauge("flights", "Positions at which upstreams are asked now, whoever waits there.", nil, func() float64 { return float64(stats().InAir) })
+	m.gauge("flight_shapes", "Shapes that somebody asks about, or has until a moment ago.", nil, func() float64 { return float64(stats().Shapes) })
+	m.gauge("flight_ring_bytes", "Bytes of recent news that is remembered.", nil, func() float64 { return float64(stats().RingBytes) })
+	m.gauge("flight_shared_bytes", "Bytes of the bodies of reads that are held to be shared.", nil, func() float64 { return float64(stats().SharedBytes) })
+	m.total("flight_ring_hits_total", "Waits that were answered with news that was remembered.", nil,
+		func() float64 { return float64(stats().RingHits) })
+	m.total("flight_shared_reads_total", "Reads that were answered with what another's call had brought.", nil,
+		func() float64 { return float64(stats().SharedReads) })
+	m.total("environment_refusals_total", "Times that an environment had more shapes or calls than it may have.", nil,
+		func() float64 { return float64(stats().Limited) })
 }
 
 // WatchOrigin looks how an upstream is doing: the first is number 1.
@@ -30,6 +41,18 @@ func (m *Metrics) WatchOrigin(n int, stats func() steady.Stats) {
 	m.gauge("upstream_failing_shapes", "Shapes of an upstream that fail now.", of, func() float64 { return float64(stats().Failing) })
 	m.total("upstream_retries_total", "Calls to an upstream that were made again after a fault.", of,
 		func() float64 { return float64(stats().Retries) })
+}
+
+// WatchAdmission looks how the calls to an upstream stand to what it admits.
+func (m *Metrics) WatchAdmission(n int, stats func() admission.Stats) {
+	of := func(kind string) prometheus.Labels { return prometheus.Labels{"origin": strconv.Itoa(n), "kind": kind} }
+	for kind, usage := range map[string]func() admission.Usage{
+		"known": func() admission.Usage { return stats().Known }, "new": func() admission.Usage { return stats().New },
+	} {
+		m.gauge("upstream_calls", "Calls to an upstream that are open now.", of(kind), func() float64 { return float64(usage().Used) })
+		m.total("upstream_budget_refusals_total", "Calls that were not made because an upstream had as many as it may have.", of(kind),
+			func() float64 { return float64(usage().Refused) })
+	}
 }
 
 // WatchRepairs looks how often an upstream's answer had to be repaired.

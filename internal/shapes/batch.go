@@ -1,6 +1,9 @@
 package shapes
 
-import "io"
+import (
+	"io"
+	"strconv"
+)
 
 // Batch is what a run of messages comes to: the rows, and what the control
 // messages among them said.
@@ -78,4 +81,31 @@ func (b *Batch) Fill(s Messages, limit int) (whole bool, err error) {
 		}
 	}
 	return false, nil
+}
+
+// Replay yields messages that come to the same batch again: the rows as they are, and
+// control messages made anew.
+func (b *Batch) Replay() Messages {
+	const control = 200
+	body := append(make([]byte, 0, len(b.Rows)+control), '[')
+	add := func(m []byte) {
+		if len(body) > 1 {
+			body = append(body, ',')
+		}
+		body = append(body, m...)
+	}
+	upToDate := []byte(`{"headers":{"control":"up-to-date","global_last_seen_lsn":"` + strconv.FormatUint(b.LSN, 10) + `"}}`)
+	if !b.UpToDate && b.LSN > 0 { // one that was not the last message
+		add(upToDate)
+	}
+	if b.Count > 0 {
+		add(b.Rows)
+	}
+	if b.SnapshotEnded {
+		add([]byte(`{"headers":{"control":"snapshot-end","xmin":"` + strconv.FormatUint(b.Xmin, 10) + `"}}`))
+	}
+	if b.UpToDate {
+		add(upToDate)
+	}
+	return NewBytesScanner(append(body, ']'))
 }

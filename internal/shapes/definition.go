@@ -89,9 +89,13 @@ func After(column string, t time.Time) Condition {
 // for every spelling: columns in one order, list values sorted, values always
 // bound as params[n]. No value ever stands in the text of the where clause.
 type Definition struct {
-	table Table
-	query string
+	table       Table
+	query       string
+	environment string
 }
+
+// EnvironmentColumn is the column that says whose a row is.
+const EnvironmentColumn = "runtimeEnvironmentId"
 
 // Define makes a Definition. Columns must name at least the primary key;
 // their order and repetitions do not matter. Conditions keep their order.
@@ -104,7 +108,11 @@ func Define(table Table, columns []string, conditions ...Condition) *Definition 
 	}
 	var where strings.Builder
 	values := url.Values{}
+	environment := ""
 	for i, c := range conditions {
+		if c.column == EnvironmentColumn && c.op == opEqual {
+			environment = c.values[0]
+		}
 		if i > 0 {
 			where.WriteString(" AND ")
 		}
@@ -116,7 +124,7 @@ func Define(table Table, columns []string, conditions ...Condition) *Definition 
 	if where.Len() > 0 {
 		values.Set("where", where.String())
 	}
-	return &Definition{table: table, query: values.Encode()}
+	return &Definition{table: table, query: values.Encode(), environment: environment}
 }
 
 // render writes the term with placeholders, and binds its values under the
@@ -149,6 +157,11 @@ func (c Condition) render(where *strings.Builder, params url.Values) {
 
 // Table is the table of the shape's rows.
 func (d *Definition) Table() Table { return d.table }
+
+// Environment is whose rows the shape holds: the value that EnvironmentColumn must
+// equal, so that who pays for a shape is who may see it. It is empty where no
+// condition says so, which no feed does.
+func (d *Definition) Environment() string { return d.environment }
 
 // Query is the definition as the encoded part of an upstream request's query
 // that does not change from call to call. Equal queries are equal definitions,

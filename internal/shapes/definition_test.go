@@ -77,3 +77,16 @@ func TestValuesAreBound(t *testing.T) {
 		}
 	})
 }
+
+// Who pays for a shape is who may see it.
+func TestEnvironment(t *testing.T) {
+	for want, conditions := range map[string][]Condition{
+		"env": {Equal("runtimeEnvironmentId", "env"), Equal("id", "x")},
+		"x":   {ContainsAll("runTags", []string{"env"}), Equal("runtimeEnvironmentId", "x")},
+		"":    {Equal("id", "env"), ContainsAll("runtimeEnvironmentId", []string{"env"})},
+	} {
+		if got := Define(V2Table, []string{"id"}, conditions...).Environment(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -28,7 +28,7 @@ type Progress struct {
 
 // Source answers readers of shapes. Implementations are safe for concurrent
 // use. The errors of both methods are *Rotated, *Unavailable, *Refused, or the
-// context's.
+// context's; where shapes are shared among environments *Limited, too.
 type Source interface {
 	// Read asks for what follows pos, and is answered at once. The caller
 	// closes the Page.
@@ -49,6 +49,9 @@ type Page struct {
 	Schema string
 	// Messages yields the body.
 	Messages Messages
+	// Whole is all of the body if it is in memory already, else nil: it may be
+	// taken instead of Messages. Others read it too: it is immutable.
+	Whole *Batch
 	// Close ends the call, read to its end or not.
 	Close func() error
 }
@@ -105,6 +108,17 @@ func (e *Unavailable) Error() string { return fmt.Sprintf("upstream unavailable:
 
 // Unwrap gives the cause.
 func (e *Unavailable) Unwrap() error { return e.Err }
+
+// Limited says that an environment has as much of something as it may have. Others
+// do not notice. The reader's place stays valid.
+type Limited struct {
+	// What there is too much of.
+	What string
+	// RetryAfter is when it is worth asking again.
+	RetryAfter time.Duration
+}
+
+func (e *Limited) Error() string { return "the environment has too many " + e.What }
 
 // Refused says that the upstream understood the request and will never answer
 // it: a definition that it cannot serve. It is a fault of whoever made the

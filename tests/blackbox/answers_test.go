@@ -41,7 +41,7 @@ func documented(t *testing.T) map[string]string {
 // was, and the log names the side that was at fault.
 func TestAnswers(t *testing.T) {
 	var front *upstream.Front
-	w := newWorld(t, settings{linger: -1, impatient: true, silence: 200 * time.Millisecond, around: func(next http.RoundTripper) http.RoundTripper {
+	w := newWorld(t, settings{linger: -1, keep: -1, impatient: true, silence: 200 * time.Millisecond, around: func(next http.RoundTripper) http.RoundTripper {
 		front = upstream.New(t, next, "http://upstream.internal")
 		return front.Transport()
 	}})

@@ -205,7 +205,7 @@ func TestProbes(t *testing.T) {
 // A body that breaks off must not look whole: its connection is cut. Without patience,
 // which would take two minutes to give up.
 func TestABrokenBodyCutsTheConnection(t *testing.T) {
-	w := newWorld(t, settings{pageBytes: 1, impatient: true, around: func(next http.RoundTripper) http.RoundTripper { return truncating{next} }})
+	w := newWorld(t, settings{pageBytes: 1, shareBytes: -1, impatient: true, around: func(next http.RoundTripper) http.RoundTripper { return truncating{next} }})
 	if got, err := w.try(w.request("GET", "/realtime/v1/runs?offset=-1", w.ours.key)); err == nil {
 		t.Errorf("%d %s, and no error", got.status, got.body)
 	}

@@ -231,6 +231,17 @@ func (w *world) all(requests []asked) {
 	workers.Wait()
 }
 
+// messagesOf makes an array of the messages of a stream of events.
+func messagesOf(stream string) string {
+	var all []string
+	for line := range strings.Lines(stream) {
+		if data, ok := strings.CutPrefix(line, "data: "); ok {
+			all = append(all, data)
+		}
+	}
+	return "[" + strings.Join(all, ",") + "]"
+}
+
 // judge counts the rows of an answer to somebody, or says what is wrong with it.
 func (a *anything) judge(got reply, who credential) (rows int, err error) {
 	for _, n := range []tenant{a.w.ours, a.w.theirs} {
@@ -242,6 +253,9 @@ func (a *anything) judge(got reply, who credential) (rows int, err error) {
 	case 200, 400, 401, 403, 404, 409, 414:
 	default:
 		return 0, fmt.Errorf("%d %.300s", got.status, got.body)
+	}
+	if got.header.Get("Content-Type") == "text/event-stream" {
+		got.body = messagesOf(got.body)
 	}
 	if !json.Valid([]byte(got.body)) {
 		return 0, fmt.Errorf("%d with %.300q, which is not JSON", got.status, got.body)

@@ -43,17 +43,20 @@ const patience = 30 * time.Second
 
 // settings are what a test may want otherwise.
 type settings struct {
-	hold       time.Duration // default 20 s: a test that is answered sooner was answered by something
-	impatient  bool          // a fault of the upstream is the answer at once
-	catchUp    time.Duration // the same of requests that are not live; default 30 s
-	longPoll   time.Duration // of the upstream; default 20 s
-	limit      int           // of live requests; default: the gateway's own
-	linger     time.Duration // of flights
-	pageBytes  int
-	chunkBytes int
-	silence    time.Duration                             // how long the head of an answer to a read may take; default 13 s
-	maxBody    int64                                     // of what the upstream streams; default 1 GiB
-	around     func(http.RoundTripper) http.RoundTripper // what stands between gateway and upstream
+	hold           time.Duration // default 20 s: a test that is answered sooner was answered by something
+	impatient      bool          // a fault of the upstream is the answer at once
+	catchUp        time.Duration // the same of requests that are not live; default 30 s
+	longPoll       time.Duration // of the upstream; default 20 s
+	limit          int           // of live requests; default: the gateway's own
+	linger         time.Duration // of flights
+	keep           time.Duration // of what flights remember
+	shareBytes     int           // of reads
+	perEnvironment flight.PerEnvironment
+	pageBytes      int
+	chunkBytes     int
+	silence        time.Duration                             // how long the head of an answer to a read may take; default 13 s
+	maxBody        int64                                     // of what the upstream streams; default 1 GiB
+	around         func(http.RoundTripper) http.RoundTripper // what stands between gateway and upstream
 
 	cursorKey     byte          // of which the cursors' key is made; default 'k'
 	sendBuffer    int           // of the server's connections, in the system; default: its own
@@ -126,7 +129,9 @@ func newWorld(t *testing.T, s settings) *world {
 	if !s.impatient {
 		asked = steady.New(steady.Config{Source: source})
 	}
-	w.flights = flight.New(flight.Config{Source: asked, Linger: s.linger})
+	w.flights = flight.New(flight.Config{
+		Source: asked, Linger: s.linger, Keep: s.keep, ShareBytes: s.shareBytes, PerEnvironment: s.perEnvironment,
+	})
 	t.Cleanup(w.flights.Close)
 	codec, err := cursor.NewCodec(bytes.Repeat([]byte{s.cursorKey}, cursor.MinKey))
 	if err != nil {

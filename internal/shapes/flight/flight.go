@@ -2,6 +2,8 @@ package flight
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
@@ -13,45 +15,68 @@ const minRound = 500 * time.Millisecond
 
 // flight is one held call and those who wait for it.
 type flight struct {
+	outcome
 	group  *Group
-	key    key
 	def    *shapes.Definition
+	pos    shapes.Position
 	cancel context.CancelFunc
-	landed chan struct{}
 
+	// Under group.mu.
+	shape   *shape // nil: it is not in the air any more
+	waiters int
+	linger  turn[*flight] // in group.linger while waiters is 0
+}
+
+// outcome is what a ticket is for.
+type outcome struct {
+	landed chan struct{}
 	// Written before landed is closed, read after.
 	news *shapes.News
 	err  error
+}
 
-	// Under group.mu.
-	waiters int
-	linger  *time.Timer // runs while waiters is 0
+// takeOff begins a flight. g.mu is held.
+func (g *Group) takeOff(s *shape, def *shapes.Definition, pos shapes.Position) *flight {
+	ctx, cancel := context.WithCancel(g.ctx)
+	f := &flight{outcome: outcome{landed: make(chan struct{})}, group: g, shape: s, def: def, pos: pos, cancel: cancel}
+	f.linger.item = f
+	s.flights = append(s.flights, f)
+	g.inAir++
+	g.done.Go(func() { f.fly(ctx) })
+	return f
+}
+
+// ground takes a flight out of the air. g.mu is held.
+func (f *flight) ground() {
+	s := f.shape
+	f.shape = nil
+	i := slices.Index(s.flights, f)
+	s.flights = slices.Delete(s.flights, i, i+1)
+	s.environment.called(begins(f.pos))
+	f.group.inAir--
+	f.group.linger.remove(&f.linger)
+	f.group.settle(s)
 }
 
 func (f *flight) leave() {
 	g := f.group
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if f.waiters--; f.waiters > 0 || g.flights[f.key] != f {
-		return
+	if f.waiters--; f.waiters == 0 && f.shape != nil {
+		g.linger.push(&f.linger)
 	}
-	f.linger = time.AfterFunc(g.config.Linger, f.abandon)
 }
 
-// abandon ends the call if still nobody waits. A reader may have joined while
-// the timer fired: whoever holds the lock first decides, and one who comes
-// later finds the flight gone from the map and starts another.
+// abandon ends the call of a flight that nobody has waited for during the linger.
+// g.mu is held.
 func (f *flight) abandon() {
-	g := f.group
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if f.waiters == 0 && g.flights[f.key] == f {
-		delete(g.flights, f.key)
-		f.cancel()
-	}
+	f.ground()
+	f.cancel()
 }
 
-// fly asks until there is news, and lands.
+// fly asks until there is news, and lands. Out of the air and into the ring is one step
+// under the lock: whoever joins before it has a seat, and whoever joins after it finds
+// the news.
 func (f *flight) fly(ctx context.Context) {
 	defer f.cancel()
 	news, err := f.ask(ctx)
@@ -60,13 +85,15 @@ func (f *flight) fly(ctx context.Context) {
 	}
 	g := f.group
 	g.mu.Lock()
-	if g.flights[f.key] == f {
-		delete(g.flights, f.key)
-	}
-	if f.linger != nil {
-		f.linger.Stop()
-	}
 	waiters := f.waiters
+	if s := f.shape; s != nil {
+		if _, rotated := errors.AsType[*shapes.Rotated](err); rotated {
+			g.store.rotated(s, f.pos.Handle)
+		} else if err == nil {
+			g.store.keep(s, f.pos, news)
+		}
+		f.ground()
+	}
 	g.mu.Unlock()
 	f.news, f.err = news, err
 	close(f.landed)
@@ -79,7 +106,7 @@ func (f *flight) fly(ctx context.Context) {
 // offset: the next call then goes on from there, while the readers keep their
 // place, which stays valid.
 func (f *flight) ask(ctx context.Context) (*shapes.News, error) {
-	pos := f.key.pos
+	pos := f.pos
 	for {
 		asked := time.Now()
 		news, err := f.group.config.Source.Wait(ctx, f.def, pos)

@@ -307,3 +307,6 @@ func TestCloseLandsEverything(t *testing.T) {
 		}
 	})
 }
+
+// settle waits until nothing moves any more.
+func (s *script) settle() { synctest.Wait() }

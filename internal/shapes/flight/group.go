@@ -1,9 +1,11 @@
 package flight
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
@@ -20,9 +22,35 @@ type Config struct {
 	// up to date is completed by reading on. Defaults: 1 MiB and 100 ms.
 	CompleteBytes  int
 	CompleteWithin time.Duration
+	// Keep is how long a shape that nobody asks about is remembered, with its recent
+	// news. Default 10 s; negative: not at all.
+	Keep time.Duration
+	// RingEntries and RingBytes are how much recent news of a shape is remembered,
+	// and AllRingBytes how much of all shapes together. Defaults: 32, 256 KiB and
+	// 64 MiB. Negative: nothing.
+	RingEntries, RingBytes, AllRingBytes int
+	// ShareBytes is how large the body of a read may be that is held to be shared, and
+	// AllShareBytes how large those are together that anybody has at one time.
+	// Defaults: 256 KiB and 32 MiB. Negative: nothing is shared.
+	ShareBytes, AllShareBytes int
+	// PerEnvironment bounds what one environment may have.
+	PerEnvironment PerEnvironment
 	// Landed is told of each flight that lands how many waited for it then. It
 	// must be quick. May be nil.
 	Landed func(waiters int)
+}
+
+func (c *Config) setDefaults() {
+	c.Linger = cmp.Or(c.Linger, 3*time.Second)
+	c.CompleteBytes = cmp.Or(c.CompleteBytes, 1<<20)
+	c.CompleteWithin = cmp.Or(c.CompleteWithin, 100*time.Millisecond)
+	c.Keep = cmp.Or(c.Keep, 10*time.Second)
+	c.RingEntries = cmp.Or(c.RingEntries, 32)
+	c.RingBytes = cmp.Or(c.RingBytes, 256<<10)
+	c.AllRingBytes = cmp.Or(c.AllRingBytes, 64<<20)
+	c.ShareBytes = cmp.Or(c.ShareBytes, 256<<10)
+	c.AllShareBytes = cmp.Or(c.AllShareBytes, 32<<20)
+	c.PerEnvironment.setDefaults()
 }
 
 // Group is the flights over one Source. It is safe for concurrent use; Close
@@ -32,60 +60,80 @@ type Group struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	done   sync.WaitGroup
+	over   chan struct{} // closed: landed already
 
-	mu      sync.Mutex
-	flights map[key]*flight // in the air; a flight leaves the map before it lands
-}
+	shareHeld                atomic.Int64 // of Config.AllShareBytes
+	ringHits, limited, reads atomic.Uint64
 
-// key is the identity of a flight.
-type key struct {
-	query string
-	pos   shapes.Position
+	mu           sync.Mutex
+	shapes       map[string]*shape // by Definition.Query
+	environments map[string]*environment
+	inAir        int
+	store        store
+	linger       *queue[*flight] // flights that nobody waits for
+	idle         *queue[*shape]  // shapes that nobody asks about
 }
 
 var errClosed = &shapes.Unavailable{Err: errors.New("this gateway is shutting down")}
 
 // New makes a Group. It asks nothing until somebody joins.
 func New(c Config) *Group {
-	switch {
-	case c.Linger == 0:
-		c.Linger = 3 * time.Second
-	case c.Linger < 0:
-		c.Linger = 0
+	c.setDefaults()
+	g := &Group{
+		config: c, shapes: map[string]*shape{}, environments: map[string]*environment{}, over: make(chan struct{}),
+		store: store{entries: c.RingEntries, ringBytes: c.RingBytes, allBytes: c.AllRingBytes},
 	}
-	if c.CompleteBytes == 0 {
-		c.CompleteBytes = 1 << 20
-	}
-	if c.CompleteWithin == 0 {
-		c.CompleteWithin = 100 * time.Millisecond
-	}
-	g := &Group{config: c, flights: map[key]*flight{}}
+	close(g.over)
+	g.linger = newQueue(c.Linger, (*flight).abandon, func() { g.locked(g.linger.run) })
+	g.idle = newQueue(c.Keep, g.forget, func() { g.locked(g.idle.run) })
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	return g
 }
 
-// InAir is how many flights there are now: positions at which the upstream is asked.
-func (g *Group) InAir() int {
+func (g *Group) locked(f func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return len(g.flights)
+	f()
 }
 
-// Close ends all flights, which land with *shapes.Unavailable, and returns when
-// every call has ended.
+// Close ends all flights and reads, which fail with *shapes.Unavailable, and returns
+// when every call has ended, but for bodies that are being streamed: those are their
+// readers' to close.
 func (g *Group) Close() {
-	g.mu.Lock()
-	g.cancel()
-	g.mu.Unlock()
+	g.locked(g.cancel)
 	g.done.Wait()
+	g.locked(func() {
+		g.linger.stop()
+		g.idle.stop()
+	})
 }
 
-// Once reads without sharing, and without the patience that the Source may have.
-func (g *Group) Once(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.Page, error) {
-	if patient, ok := g.config.Source.(shapes.Patient); ok {
-		return patient.Once(ctx, def, pos)
+// Stats is how a Group is doing.
+type Stats struct {
+	// InAir is how many flights there are now: positions at which the upstream is asked.
+	InAir int
+	// Shapes are the definitions that somebody asks about, or has until a moment ago.
+	Shapes int
+	// RingBytes are those of the recent news that is remembered.
+	RingBytes int
+	// RingHits is how many joined a flight and were answered from memory.
+	RingHits uint64
+	// SharedBytes are those of the bodies that are held to be shared.
+	SharedBytes int
+	// SharedReads is how many reads were answered by what another's had brought.
+	SharedReads uint64
+	// Limited is how often an environment had too much of something.
+	Limited uint64
+}
+
+// Stats is how the Group is doing.
+func (g *Group) Stats() Stats {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return Stats{
+		InAir: g.inAir, Shapes: len(g.shapes), RingBytes: g.store.bytes, SharedBytes: int(g.shareHeld.Load()),
+		RingHits: g.ringHits.Load(), SharedReads: g.reads.Load(), Limited: g.limited.Load(),
 	}
-	return g.config.Source.Read(ctx, def, pos)
 }
 
 // Down is what is wrong with a shape at this moment, as far as the Source knows,
@@ -97,56 +145,57 @@ func (g *Group) Down(def *shapes.Definition) error {
 	return nil
 }
 
-// Read asks the Source without sharing.
-func (g *Group) Read(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.Page, error) {
-	return g.config.Source.Read(ctx, def, pos)
-}
-
 // Join gives a ticket for what follows pos: a seat in the flight that is in the
-// air there, or in a new one. The caller gives it back with Leave.
+// air there, what is remembered of what followed, or a seat in a new flight. The
+// caller gives it back with Leave.
 func (g *Group) Join(def *shapes.Definition, pos shapes.Position) *Ticket {
-	k := key{def.Query(), pos}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	f := g.flights[k]
+	s, err := g.asked(def, pos)
+	if err != nil {
+		return g.landed(nil, err)
+	}
+	f := s.flight(pos)
 	if f == nil {
-		f = &flight{group: g, key: k, def: def, landed: make(chan struct{})}
-		if g.ctx.Err() != nil {
-			f.err = errClosed
-			close(f.landed)
-			return &Ticket{flight: f}
+		defer g.settle(s)
+		if news := s.ring.from(pos); news != nil {
+			g.ringHits.Add(1)
+			return g.landed(news, nil)
 		}
-		ctx, cancel := context.WithCancel(g.ctx)
-		f.cancel = cancel
-		g.flights[k] = f
-		g.done.Go(func() { f.fly(ctx) })
+		if err := g.call(s, pos); err != nil {
+			return g.landed(nil, err)
+		}
+		f = g.takeOff(s, def, pos)
 	}
 	f.waiters++
-	if f.linger != nil {
-		f.linger.Stop()
-		f.linger = nil
-	}
-	return &Ticket{flight: f}
+	g.linger.remove(&f.linger)
+	return &Ticket{&f.outcome, f}
+}
+
+// landed is a ticket for what is there already.
+func (g *Group) landed(news *shapes.News, err error) *Ticket {
+	return &Ticket{&outcome{g.over, news, err}, nil}
 }
 
 // Ticket is one reader's seat in a flight. It belongs to one goroutine.
 type Ticket struct {
-	flight *flight
-	left   bool
+	outcome *outcome
+	flight  *flight // nil: it was given back, or was never of one
 }
 
 // Landed is closed when there is a Result.
-func (t *Ticket) Landed() <-chan struct{} { return t.flight.landed }
+func (t *Ticket) Landed() <-chan struct{} { return t.outcome.landed }
 
 // Result is what the flight brought: news with at least one row, or an error
 // as shapes.Source gives them. It may be called only after Landed is closed.
-func (t *Ticket) Result() (*shapes.News, error) { return t.flight.news, t.flight.err }
+func (t *Ticket) Result() (*shapes.News, error) { return t.outcome.news, t.outcome.err }
 
 // Leave gives the ticket back, landed or not. Further calls do nothing.
 func (t *Ticket) Leave() {
-	if t.left {
+	if t.flight == nil {
 		return
 	}
-	t.left = true
-	t.flight.leave()
+	f := t.flight
+	t.flight = nil
+	f.leave()
 }

@@ -24,19 +24,19 @@ func TestLandedAndInAir(t *testing.T) {
 		}
 		g.Join(def, there).Leave()
 		calls := source.pending()
-		if n := g.InAir(); n != 2 || len(calls) != 2 {
+		if n := g.Stats().InAir; n != 2 || len(calls) != 2 {
 			t.Fatalf("%d in the air, %d calls", n, len(calls))
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if n := g.InAir(); n != 1 || len(landed) != 0 {
+		if n := g.Stats().InAir; n != 1 || len(landed) != 0 {
 			t.Errorf("%d in the air, landed with %v", n, landed)
 		}
 		for _, c := range calls {
 			c.reply <- reply{news: &shapes.News{Next: there, Batch: shapes.Batch{Rows: []byte(`{}`), Count: 1, UpToDate: true}}}
 		}
 		synctest.Wait()
-		if n := g.InAir(); n != 0 || !slices.Equal(landed, []int{3}) {
+		if n := g.Stats().InAir; n != 0 || !slices.Equal(landed, []int{3}) {
 			t.Errorf("%d in the air, landed with %v", n, landed)
 		}
 	})

@@ -1,0 +1,164 @@
+package flight
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
+)
+
+// readKey tells the reads of a shape apart.
+type readKey struct {
+	pos  shapes.Position
+	once bool
+}
+
+// Read asks the Source, and shares the call with whoever asks the same while the body
+// is small enough to be held.
+func (g *Group) Read(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.Page, error) {
+	return g.read(ctx, def, readKey{pos, false})
+}
+
+// Once is Read without the patience that the Source may have.
+func (g *Group) Once(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.Page, error) {
+	return g.read(ctx, def, readKey{pos, true})
+}
+
+func (g *Group) read(ctx context.Context, def *shapes.Definition, key readKey) (*shapes.Page, error) {
+	if g.config.ShareBytes < 0 {
+		return g.readAlone(ctx, def, key)
+	}
+	sent, c, err := g.seat(ctx, def, key)
+	if err != nil {
+		return nil, err
+	}
+	if sent != nil {
+		if err := g.await(ctx, sent, c); err != nil {
+			return nil, err
+		}
+		switch {
+		case sent.goodForLate():
+			return sent.hold(), nil
+		case sent.large():
+			return g.readAlone(ctx, def, key)
+		}
+	}
+	if err := g.await(ctx, c, c); err != nil {
+		return nil, err
+	}
+	switch {
+	case c.err != nil:
+		return nil, c.err
+	case c.whole:
+		return c.hold(), nil
+	}
+	if page := c.take(ctx); page != nil {
+		return page, nil
+	}
+	return g.readAlone(ctx, def, key)
+}
+
+// seat gives a reader a seat: in a call that is sent now, or, if one was sent already,
+// in the one behind it.
+func (g *Group) seat(ctx context.Context, def *shapes.Definition, key readKey) (sent, c *sharedRead, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s, err := g.asked(def, key.pos)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer g.settle(s)
+	if sent = s.reads[key]; sent != nil {
+		if sent.next == nil {
+			sent.next = g.newCall(ctx, def, key)
+		}
+		sent.next.readers++
+		return sent, sent.next, nil
+	}
+	if err := g.call(s, key.pos); err != nil {
+		return nil, nil, err
+	}
+	c = g.newCall(ctx, def, key)
+	c.readers = 1
+	c.send(s)
+	return nil, c, nil
+}
+
+// await waits until a call has ended. A reader who leaves before gives back the seat,
+// and the last one to leave ends the call. Whether the call has ended is decided under
+// the lock: a reader whom it has ended for takes what it brought, gone or not.
+func (g *Group) await(ctx context.Context, on, seat *sharedRead) error {
+	select {
+	case <-on.done:
+		return nil
+	case <-ctx.Done():
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if on.ended {
+		return nil
+	}
+	seat.readers--
+	if on.readers == 0 && (on.next == nil || on.next.readers == 0) {
+		s := on.shape
+		on.shape = nil
+		delete(s.reads, on.key)
+		s.environment.called(begins(on.key.pos))
+		on.cancel(nil)
+		g.settle(s)
+	}
+	return context.Cause(ctx)
+}
+
+// ask asks the Source.
+func (g *Group) ask(ctx context.Context, def *shapes.Definition, key readKey) (*shapes.Page, error) {
+	if patient, ok := g.config.Source.(shapes.Patient); ok && key.once {
+		return patient.Once(ctx, def, key.pos)
+	}
+	return g.config.Source.Read(ctx, def, key.pos)
+}
+
+// readAlone asks for one reader.
+func (g *Group) readAlone(ctx context.Context, def *shapes.Definition, key readKey) (*shapes.Page, error) {
+	g.mu.Lock()
+	s, err := g.asked(def, key.pos)
+	if err == nil {
+		if err = g.call(s, key.pos); err == nil {
+			s.alone++
+		}
+		g.settle(s)
+	}
+	g.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	page, err := g.ask(ctx, def, key)
+	if err != nil {
+		g.ended(s, key, err)
+		return nil, err
+	}
+	closed := page.Close
+	page.Close = sync.OnceValue(func() error {
+		g.ended(s, key, nil)
+		return closed()
+	})
+	return page, nil
+}
+
+// ended takes in that a read that is not shared has ended, and how.
+func (g *Group) ended(s *shape, key readKey, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.heard(s, key, err)
+	s.alone--
+	s.environment.called(begins(key.pos))
+	g.settle(s)
+}
+
+// heard takes in what an error says about a shape. g.mu is held.
+func (g *Group) heard(s *shape, key readKey, err error) {
+	if _, rotated := errors.AsType[*shapes.Rotated](err); rotated && key.pos.Handle != "" {
+		g.store.rotated(s, key.pos.Handle)
+	}
+}

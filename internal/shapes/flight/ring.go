@@ -1,0 +1,137 @@
+package flight
+
+import (
+	"container/list"
+
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
+)
+
+// entryBytes is what an entry of a ring takes beyond its rows.
+const entryBytes = 256
+
+// ring is the recent news of one handle of a shape, in the order in which it landed.
+type ring struct {
+	handle  string
+	gone    string // the handle that was rotated last: what still lands of it is not kept
+	entries []*entry
+	bytes   int
+
+	// What several entries come to together, for the many who fell behind at the same
+	// place.
+	joined     *shapes.News
+	joinedFrom shapes.Offset
+}
+
+// entry is the news of one flight: all there is from a place to news.Next.
+type entry struct {
+	shape *shape
+	from  shapes.Offset
+	news  *shapes.News
+	age   *list.Element // in store.ages
+}
+
+func (e *entry) bytes() int { return entryBytes + len(e.news.Rows) }
+
+// store bounds what all rings hold together. It is under the lock of its Group.
+type store struct {
+	entries   int // of one ring
+	ringBytes int // of one ring
+	allBytes  int // of all rings
+	bytes     int
+	ages      list.List // of *entry, the oldest first
+}
+
+// keep puts news that landed from pos into the ring of its shape, and drops what is
+// the oldest for it. News that does not move the reader is not kept: it would be given
+// to the same reader for ever.
+func (st *store) keep(s *shape, pos shapes.Position, news *shapes.News) {
+	r := &s.ring
+	e := &entry{shape: s, from: pos.Offset, news: news}
+	if pos.Handle != news.Next.Handle || pos.Handle == r.gone || pos.Offset.Compare(news.Next.Offset) >= 0 ||
+		e.bytes() > min(st.ringBytes, st.allBytes) || st.entries <= 0 {
+		return
+	}
+	if r.handle != pos.Handle {
+		st.clear(s)
+		r.handle = pos.Handle
+	}
+	r.entries = append(r.entries, e)
+	r.bytes += e.bytes()
+	r.joined = nil
+	st.bytes += e.bytes()
+	e.age = st.ages.PushBack(e)
+	for len(r.entries) > st.entries || r.bytes > st.ringBytes {
+		st.dropOldest(s)
+	}
+	for st.bytes > st.allBytes {
+		st.dropOldest(st.ages.Front().Value.(*entry).shape) // the oldest of all is the oldest of its ring
+	}
+}
+
+func (st *store) dropOldest(s *shape) {
+	r := &s.ring
+	e := r.entries[0]
+	r.entries[0] = nil
+	r.entries = r.entries[1:]
+	r.bytes -= e.bytes()
+	r.joined = nil
+	st.bytes -= e.bytes()
+	st.ages.Remove(e.age)
+}
+
+// clear forgets the ring of a shape.
+func (st *store) clear(s *shape) {
+	for len(s.ring.entries) > 0 {
+		st.dropOldest(s)
+	}
+	s.ring.handle, s.ring.entries = "", nil
+}
+
+// rotated takes in that a handle of the shape is gone.
+func (st *store) rotated(s *shape, handle string) {
+	if s.ring.handle == handle {
+		st.clear(s)
+	}
+	s.ring.gone = handle
+}
+
+// from gives all there is from pos up to the newest without a gap, or nil: an entry
+// goes on exactly where the one before it ends. What it gives is shared.
+func (r *ring) from(pos shapes.Position) *shapes.News {
+	if r.handle != pos.Handle {
+		return nil
+	}
+	first := r.at(pos.Offset)
+	if first == nil {
+		return nil
+	}
+	second := r.at(first.news.Next.Offset)
+	if second == nil {
+		return first.news
+	}
+	if r.joined == nil || r.joinedFrom != pos.Offset {
+		r.joined, r.joinedFrom = r.join(first), pos.Offset
+	}
+	return r.joined
+}
+
+// join makes one piece of news of an entry and all that follow it. It is bounded as
+// the ring is.
+func (r *ring) join(first *entry) *shapes.News {
+	all := *first.news
+	all.Rows = append(make([]byte, 0, r.bytes), all.Rows...)
+	for e := r.at(all.Next.Offset); e != nil; e = r.at(all.Next.Offset) {
+		all.Append(&e.news.Batch)
+		all.Next = e.news.Next
+	}
+	return &all
+}
+
+func (r *ring) at(offset shapes.Offset) *entry {
+	for i := len(r.entries) - 1; i >= 0; i-- {
+		if r.entries[i].from == offset {
+			return r.entries[i]
+		}
+	}
+	return nil
+}
