@@ -1,7 +1,9 @@
 package runstore_test
 
 import (
+	"context"
 	"errors"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -147,6 +149,42 @@ func TestReplica(t *testing.T) {
 		}
 		if r, p := atReplica.take(), atPrimary.take(); len(r) != 0 || len(p) != 1 {
 			t.Errorf("in a transaction: %d queries on the replica, %d on the primary", len(r), len(p))
+		}
+	}
+}
+
+// A replica that is down takes nothing away, and one that is slow keeps no one
+// who gave up.
+func TestReplicaDown(t *testing.T) {
+	f := newFixture(t)
+	gone, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := gone.Close(); err != nil { // nobody listens there now
+		t.Fatal(err)
+	}
+	replica, _ := newPool(t, "postgres://nobody@"+gone.Addr().String()+"/none")
+	store, err := runstore.New(runstore.Config{Primary: f.pool, Replica: replica})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range runid.Tables() {
+		run := f.create(t, f.newRun(table))
+		if found, err := store.FindByFriendlyID(t.Context(), env, friendly(t, run.FriendlyID)); err != nil || found.ID != run.ID {
+			t.Errorf("%v: with the replica down: %v", table, err)
+		}
+		if _, err := store.FindByFriendlyID(t.Context(), other, friendly(t, run.FriendlyID)); !errors.Is(err, runstore.ErrNotFound) {
+			t.Errorf("%v: a miss with the replica down: %v", table, err)
+		}
+		f.asked.take()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := store.FindByFriendlyID(ctx, env, friendly(t, run.FriendlyID)); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v: for who gave up: %v", table, err)
+		}
+		if sql := f.asked.take(); len(sql) != 0 {
+			t.Errorf("%v: for who gave up, the primary was asked %q", table, sql)
 		}
 	}
 }
