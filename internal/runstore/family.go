@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/realtime-gw/realtime-gw/internal/runid"
 )
 
 // Family is what a run is related to, in its own environment and in either
@@ -30,11 +28,8 @@ func (s *Store) FindFamily(ctx context.Context, of Run) (Family, error) {
 			up = append(up, *id)
 		}
 	}
-	runs, err := s.selectEither(ctx, "find a run's family", of.EnvironmentID, true, func(t runid.Table, args pgx.NamedArgs) string {
-		name := "up_" + t.String()
-		args[name], args["id"] = idsAt(up, t), of.ID
-		return `(r.id = ANY(@` + name + `) OR r."parentTaskRunId" = @id)`
-	})
+	runs, err := s.selectEither(ctx, "find a run's family", of.EnvironmentID, true,
+		`(r.id = ANY(@up) OR r."parentTaskRunId" = @id)`, pgx.NamedArgs{"up": orEmpty(up), "id": of.ID})
 	var family Family
 	for i, run := range runs {
 		if of.RootRunID != nil && run.ID == *of.RootRunID {
@@ -56,19 +51,12 @@ func (s *Store) FindFamily(ctx context.Context, of Run) (Family, error) {
 // the same idempotency key. They are in the batch's order; those that it does
 // not name follow, in the order of their creation.
 func (s *Store) FindBatchRuns(ctx context.Context, b Batch) ([]Run, error) {
-	var named []runid.Friendly
 	position := map[string]int{}
 	for i, id := range b.RunIDs {
-		if f, err := runid.ParseRun(id); err == nil { // what is no run's id names none
-			named = append(named, f)
-			position[id] = i - len(b.RunIDs)
-		}
+		position[id] = i - len(b.RunIDs)
 	}
-	runs, err := s.selectEither(ctx, "find a batch's runs", b.EnvironmentID, false, func(t runid.Table, args pgx.NamedArgs) string {
-		name := "named_" + t.String()
-		args[name], args["batch"] = friendlyAt(named, t), b.ID
-		return `(r."batchId" = @batch OR r."friendlyId" = ANY(@` + name + `))`
-	})
+	runs, err := s.selectEither(ctx, "find a batch's runs", b.EnvironmentID, false,
+		`(r."batchId" = @batch OR r."friendlyId" = ANY(@named))`, pgx.NamedArgs{"named": orEmpty(b.RunIDs), "batch": b.ID})
 	slices.SortFunc(runs, func(a, b Run) int {
 		return cmp.Or(cmp.Compare(position[a.FriendlyID], position[b.FriendlyID]), oldestFirst(a, b))
 	})

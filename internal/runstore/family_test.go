@@ -122,6 +122,16 @@ func TestInBothTables(t *testing.T) {
 				family, err := c.store.FindFamily(t.Context(), parent)
 				return family.Children, err
 			},
+			"parent": func() ([]runstore.Run, error) {
+				family, err := c.store.FindFamily(t.Context(), runstore.Run{EnvironmentID: c.env, ID: "child", ParentRunID: &run.ID})
+				if family.Parent == nil {
+					return nil, err
+				}
+				return []runstore.Run{*family.Parent}, err
+			},
+			"named": func() ([]runstore.Run, error) {
+				return c.store.FindBatchRuns(t.Context(), runstore.Batch{EnvironmentID: c.env, ID: "another", RunIDs: []string{run.FriendlyID}})
+			},
 			"batch": func() ([]runstore.Run, error) { return c.store.FindBatchRuns(t.Context(), batch) },
 		} {
 			if got, err := find(); err != nil || len(got) != 1 || got[0].TaskIdentifier != "in v2" {

@@ -129,6 +129,7 @@ func TestPlaces(t *testing.T) {
 		}
 		same := func(*runstore.Query) {}
 		refused("another environment", good, func(q *runstore.Query) { q.EnvironmentID = c.other })
+		refused("another environment, as long", good, func(q *runstore.Query) { q.EnvironmentID = "x" + q.EnvironmentID[1:] })
 		refused("another order", good, func(q *runstore.Query) { q.Order = runstore.OldestFirst })
 		for i := range bytes {
 			edited := slices.Clone(bytes)

@@ -78,13 +78,12 @@ func (s *Store) selectRuns(ctx context.Context, doing string, q Query, at *place
 }
 
 // selectEither reads, in no order, the runs of an environment for which a
-// condition holds that is written for each table.
-func (s *Store) selectEither(ctx context.Context, doing, environmentID string, without bool, condition func(runid.Table, pgx.NamedArgs) string) ([]Run, error) {
-	args := pgx.NamedArgs{}
+// condition on a row r holds.
+func (s *Store) selectEither(ctx context.Context, doing, environmentID string, without bool, condition string, args pgx.NamedArgs) ([]Run, error) {
 	q := Query{EnvironmentID: environmentID}
 	var selects []string
 	for _, table := range runid.Tables() {
-		where := q.where(table, args, notSuperseded) + " AND " + condition(table, args)
+		where := q.where(table, args, notSuperseded) + " AND " + condition
 		selects = append(selects, "SELECT "+s.columns[without]+" FROM public."+table.SQL()+" r WHERE "+where)
 	}
 	runs, err := s.readRuns(ctx, strings.Join(selects, " UNION ALL "), args)
