@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help dev build test fuzz cover lint bench bench-embedded soak
+.PHONY: help dev build test fuzz cover lint bench bench-embedded bench-store soak soak-store
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,3 +46,11 @@ SEEDS ?= 1000
 
 soak: ## Play the oracle's first SEEDS seeds, but for those that tests/.cache/oracle.log calls green
 	ORACLE_SEEDS=$(SEEDS) go test -count=1 -timeout 0 -run 'TestSoak$$' -v ./tests/oracle
+
+CHECKS ?= 1000
+
+soak-store: ## Hold the run store against its model with CHECKS seeds, on databases of two collations
+	go test -count=1 -timeout 0 -run 'TestModel$$|TestNothingForeign$$' -v ./internal/runstore -rapid.checks=$(CHECKS)
+
+bench-store: ## Measure the run store on a million runs in each table; takes minutes
+	go test -run '^$$' -timeout 60m -count 3 -bench . -v ./internal/runstore

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -33,7 +34,8 @@ type NewRun struct {
 	IsTest         bool
 
 	// Status is Pending unless the run has to wait: Delayed, PendingVersion or
-	// WaitingForDeploy; or one that is over, for a run that never began.
+	// WaitingForDeploy. For runs that are over there are CreateCancelled and
+	// CreateFailed.
 	Status Status
 
 	Queue                string // default: task/<TaskIdentifier>
@@ -71,16 +73,45 @@ type NewRun struct {
 	CreatedAt              time.Time // default: now
 }
 
+// Ending is how a run ended that is over when it is made.
+type Ending struct {
+	CompletedAt time.Time // default: now
+	Error       json.RawMessage
+}
+
 // Create makes a run in the table that its id's format says. A run that breaks
 // a unique index is a *UniqueError; one without its required fields an
 // *InvalidError.
 func (s *Store) Create(ctx context.Context, r NewRun) (Run, error) {
+	return s.create(ctx, "create a run", r, nil, nil, nil)
+}
+
+// CreateCancelled is Create for a run that was canceled while it was still
+// buffered: CANCELED, whatever r.Status says.
+func (s *Store) CreateCancelled(ctx context.Context, r NewRun, e Ending) (Run, error) {
+	at, none := s.at(e.CompletedAt), int32(0)
+	r.Status = Canceled
+	return s.create(ctx, "create a canceled run", r, &at, e.Error, &none)
+}
+
+// CreateFailed is Create for a run that could not be triggered, so that whoever
+// waits for it sees why: SYSTEM_FAILURE, whatever r.Status says.
+func (s *Store) CreateFailed(ctx context.Context, r NewRun, e Ending) (Run, error) {
+	at := s.at(e.CompletedAt)
+	r.Status = SystemFailure
+	return s.create(ctx, "create a failed run", r, &at, e.Error, nil)
+}
+
+func (s *Store) create(ctx context.Context, doing string, r NewRun, completedAt *time.Time, failure json.RawMessage, attempt *int32) (Run, error) {
 	for name, value := range map[string]string{
 		"ID": r.ID, "EnvironmentID": r.EnvironmentID, "ProjectID": r.ProjectID, "TaskIdentifier": r.TaskIdentifier, "Payload": r.Payload,
 	} {
 		if value == "" {
 			return Run{}, &InvalidError{What: "a new run", Reason: name + " is empty"}
 		}
+	}
+	if r.IdempotencyKey != nil && utf8.RuneCountInString(*r.IdempotencyKey) > maxKey {
+		return Run{}, &InvalidError{What: "a new run", Reason: "its idempotency key has more than 2048 characters"}
 	}
 	now := s.now()
 	created := now
@@ -102,9 +133,14 @@ func (s *Store) Create(ctx context.Context, r NewRun) (Run, error) {
 		"resumeParent": r.ResumeParentOnCompletion, "depth": r.Depth, "scheduleId": r.ScheduleID, "replayedFrom": r.ReplayedFromFriendlyID,
 		"metadata": r.Metadata, "metadataType": or(r.MetadataType, jsonType), "annotations": r.Annotations,
 		"streamsVersion": or(r.RealtimeStreamsVersion, "v1"), "created": created, "now": now,
+		"completedAt": completedAt, "error": failure, "attempt": attempt,
 	})
-	return run, wrap("create a run", err)
+	return run, wrap(doing, err)
 }
+
+// maxKey is the platform's limit. Postgres has one too, which a key that can be
+// compressed gets past.
+const maxKey = 2048
 
 // jsonType is the media type of payload, metadata and output unless another is
 // given.

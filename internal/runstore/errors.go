@@ -13,14 +13,19 @@ import (
 // for with errors.Is.
 var ErrNotFound = errors.New("not found in this environment")
 
-// InvalidError says that a value cannot be stored, before the database is asked.
+// InvalidError says that a value cannot be stored or asked for: before the
+// database is asked, where that can be known, and else when it refused.
 type InvalidError struct {
 	What   string
 	Reason string
+	err    error
 }
 
 // Error holds no value that came from outside.
 func (e *InvalidError) Error() string { return "runstore: " + e.What + " is refused: " + e.Reason }
+
+// Unwrap is the driver's error, if the database was asked.
+func (e *InvalidError) Unwrap() error { return e.err }
 
 // Unique is what a unique index keeps apart. The indexes of the two run tables
 // have different names for the same thing.
@@ -50,6 +55,22 @@ func (e *UniqueError) Error() string {
 // Unwrap is the driver's error.
 func (e *UniqueError) Unwrap() error { return e.err }
 
+// refusal is the reason for which Postgres refused a value, by its code, or ""
+// for other errors.
+func refusal(code string) string {
+	switch code {
+	case "22021": // character_not_in_repertoire
+		return "a text holds a NUL character or is not UTF-8"
+	case "22P05": // untranslatable_character
+		return "a JSON text holds \\u0000, which Postgres cannot keep"
+	case "22P02": // invalid_text_representation
+		return "a text is not JSON, or is none of its column's values"
+	case "54000": // program_limit_exceeded
+		return "a value is too long for its index"
+	}
+	return ""
+}
+
 // wrap gives an error of the driver its meaning here.
 func wrap(doing string, err error) error {
 	var pg *pgconn.PgError
@@ -60,6 +81,8 @@ func wrap(doing string, err error) error {
 		err = ErrNotFound
 	case errors.As(err, &pg) && pg.Code == "23505": // unique_violation
 		err = &UniqueError{Unique: uniqueOf(pg.ConstraintName), Constraint: pg.ConstraintName, err: err}
+	case pg != nil && refusal(pg.Code) != "":
+		return &InvalidError{What: "what was given to " + doing, Reason: refusal(pg.Code), err: err}
 	}
 	return fmt.Errorf("runstore: %s: %w", doing, err)
 }

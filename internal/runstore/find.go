@@ -2,7 +2,6 @@ package runstore
 
 import (
 	"context"
-	"errors"
 
 	"github.com/jackc/pgx/v5"
 
@@ -41,20 +40,14 @@ func (s *Store) FindBatchByFriendlyID(ctx context.Context, environmentID string,
 	return find[Batch](ctx, s, runid.Batch, s.batch.findByFriendlyID, environmentID, id)
 }
 
-// find asks the replica, and on a miss the primary.
+// find looks for a row by its friendly id.
 func find[T any](ctx context.Context, s *Store, kind runid.Kind, sql, environmentID string, id runid.Friendly) (T, error) {
-	var found T
 	doing := "find a " + kind.String()
 	if id.Kind() != kind || id.Suffix() == "" {
-		return found, wrap(doing, ErrNotFound)
+		var none T
+		return none, wrap(doing, ErrNotFound)
 	}
 	args := pgx.NamedArgs{"environment": environmentID, "friendlyId": id.String()}
-	err := pgx.ErrNoRows
-	if s.replica != nil {
-		found, err = one[T](ctx, s.replica, sql, args)
-	}
-	if errors.Is(err, pgx.ErrNoRows) {
-		found, err = one[T](ctx, s.primary, sql, args)
-	}
+	found, err := read(ctx, s, func(db DB) (T, error) { return one[T](ctx, db, sql, args) })
 	return found, wrap(doing, err)
 }

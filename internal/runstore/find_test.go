@@ -1,7 +1,10 @@
 package runstore_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -65,6 +68,37 @@ func TestOtherEnvironment(t *testing.T) {
 			"expire":   func() error { _, err := f.store.Expire(ctx, theirs, runstore.Expiry{}); return err }(),
 			"metadata": func() error { _, err := f.store.UpdateMetadata(ctx, theirs, runstore.MetadataUpdate{}); return err }(),
 			"tags":     func() error { _, err := f.store.PushTags(ctx, theirs, []string{"a"}); return err }(),
+			"find id":  func() error { _, err := f.store.FindByID(ctx, theirs); return err }(),
+			"find one": func() error {
+				_, err := f.store.FindOne(ctx, other, runstore.Filter{IDs: []string{run.ID}})
+				return err
+			}(),
+			"suspend":    func() error { _, err := f.store.SuspendForCheckpoint(ctx, theirs); return err }(),
+			"resume":     func() error { _, err := f.store.ResumeFromCheckpoint(ctx, theirs); return err }(),
+			"finalize":   func() error { _, err := f.store.Finalize(ctx, theirs, runstore.Final{}); return err }(),
+			"bulk":       func() error { _, err := f.store.RecordBulkAction(ctx, theirs, "b"); return err }(),
+			"park":       func() error { _, err := f.store.ParkPendingVersion(ctx, theirs, "r"); return err }(),
+			"reschedule": func() error { _, err := f.store.Reschedule(ctx, theirs, f.clock.at, nil); return err }(),
+			"enqueue":    func() error { _, err := f.store.EnqueueDelayed(ctx, theirs, f.clock.at); return err }(),
+			"rewrite": func() error {
+				_, err := f.store.RewriteDebounced(ctx, theirs, runstore.Debounced{Payload: "{}"})
+				return err
+			}(),
+			"stream": func() error { _, err := f.store.PushRealtimeStream(ctx, theirs, "s"); return err }(),
+			"none of many": func() error {
+				n, err := f.store.ExpireMany(ctx, []runstore.Key{theirs}, runstore.Expiry{})
+				if n != 0 {
+					return fmt.Errorf("%d were expired", n)
+				}
+				return errors.Join(err, runstore.ErrNotFound)
+			}(),
+			"no key": func() error {
+				n, err := f.store.ClearIdempotencyKeys(ctx, other, []runid.Friendly{id})
+				if n != 0 {
+					return fmt.Errorf("%d were cleared", n)
+				}
+				return errors.Join(err, runstore.ErrNotFound)
+			}(),
 		} {
 			if !errors.Is(err, runstore.ErrNotFound) {
 				t.Errorf("%s: %v", name, err)
@@ -147,6 +181,38 @@ func TestReplica(t *testing.T) {
 		}
 		if r, p := atReplica.take(), atPrimary.take(); len(r) != 0 || len(p) != 1 {
 			t.Errorf("in a transaction: %d queries on the replica, %d on the primary", len(r), len(p))
+		}
+	}
+}
+
+// A replica that is down takes nothing away, and one that is slow keeps no one
+// who gave up.
+func TestReplicaDown(t *testing.T) {
+	f := newFixture(t)
+	gone, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := gone.Close(); err != nil { // nobody listens there now
+		t.Fatal(err)
+	}
+	replica, _ := newPool(t, "postgres://nobody@"+gone.Addr().String()+"/none")
+	store, err := runstore.New(runstore.Config{Primary: f.pool, Replica: replica})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range runid.Tables() {
+		run := f.create(t, f.newRun(table))
+		if found, err := store.FindByFriendlyID(t.Context(), env, friendly(t, run.FriendlyID)); err != nil || found.ID != run.ID {
+			t.Errorf("%v: with the replica down: %v", table, err)
+		}
+		if _, err := store.FindByFriendlyID(t.Context(), other, friendly(t, run.FriendlyID)); !errors.Is(err, runstore.ErrNotFound) {
+			t.Errorf("%v: a miss with the replica down: %v", table, err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := store.FindByFriendlyID(ctx, env, friendly(t, run.FriendlyID)); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v: for who gave up: %v", table, err)
 		}
 	}
 }

@@ -22,6 +22,7 @@ type Lock struct {
 	MachinePreset        *string
 	MaxAttempts          *int32
 	MaxDurationInSeconds *int32
+	RetryConfig          json.RawMessage // becomes LockedRetryConfig
 	BaseCostInCents      float64
 	LockedAt             time.Time // default: now; StartedAt too, the first time
 }
@@ -78,7 +79,7 @@ func (s *Store) LockToWorker(ctx context.Context, key Key, l Lock) (Run, error) 
 	return s.change(ctx, "lock a run to a worker", key, s.statements(key).lockToWorker, pgx.NamedArgs{
 		"lockedAt": s.at(l.LockedAt), "lockedBy": l.LockedByID, "version": l.LockedToVersionID, "lockedQueue": l.LockedQueueID,
 		"taskVersion": l.TaskVersion, "sdkVersion": l.SDKVersion, "cliVersion": l.CLIVersion, "machinePreset": l.MachinePreset,
-		"maxAttempts": l.MaxAttempts, "maxDuration": l.MaxDurationInSeconds, "baseCost": l.BaseCostInCents,
+		"maxAttempts": l.MaxAttempts, "maxDuration": l.MaxDurationInSeconds, "baseCost": l.BaseCostInCents, "retryConfig": l.RetryConfig,
 	})
 }
 
@@ -104,6 +105,17 @@ func (s *Store) RecordRetryOutcome(ctx context.Context, key Key, r Retry) (Run, 
 	return s.change(ctx, "record a retry", key, s.statements(key).recordRetryOutcome, pgx.NamedArgs{
 		"machinePreset": r.MachinePreset, "usage": r.UsageDurationMs, "cost": r.CostInCents,
 	})
+}
+
+// SuspendForCheckpoint notes that a run was put aside until what it waits for is
+// there: WAITING_TO_RESUME.
+func (s *Store) SuspendForCheckpoint(ctx context.Context, key Key) (Run, error) {
+	return s.change(ctx, "suspend a run", key, s.statements(key).suspend, pgx.NamedArgs{})
+}
+
+// ResumeFromCheckpoint notes that a run that was put aside goes on: EXECUTING.
+func (s *Store) ResumeFromCheckpoint(ctx context.Context, key Key) (Run, error) {
+	return s.change(ctx, "resume a run", key, s.statements(key).resume, pgx.NamedArgs{})
 }
 
 // Requeue puts a run back into its queue: PENDING.

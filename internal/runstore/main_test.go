@@ -2,6 +2,7 @@ package runstore_test
 
 import (
 	"context"
+	"flag"
 	"sync"
 	"testing"
 	"time"
@@ -12,9 +13,22 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/localpg/pgtest"
 	"github.com/realtime-gw/realtime-gw/internal/runid"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
+	"github.com/realtime-gw/realtime-gw/internal/schema"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+// TestMain lets the property tests try few cases in the suite. make soak-store
+// asks for many.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
+	if !asked {
+		if err := flag.Set("rapid.checks", "20"); err != nil {
+			panic(err)
+		}
+	}
+	pgtest.Main(m)
+}
 
 // The tests' environments: ours, and another tenant's.
 const (
@@ -93,7 +107,29 @@ type fixture struct {
 
 func newFixture(t *testing.T) fixture {
 	t.Helper()
-	pool, a := newPool(t, pgtest.Database(t))
+	return fixtureAt(t, pgtest.Database(t))
+}
+
+// newFixtureAt is a fixture on a database made with these options.
+func newFixtureAt(t *testing.T, options string) fixture {
+	t.Helper()
+	url := pgtest.With(t, options)
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := schema.Migrate(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return fixtureAt(t, url)
+}
+
+func fixtureAt(t *testing.T, url string) fixture {
+	t.Helper()
+	pool, a := newPool(t, url)
 	c := &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 123_000_000, time.UTC)}
 	store, err := runstore.New(runstore.Config{Primary: pool, Now: c.now})
 	if err != nil {

@@ -37,3 +37,8 @@ func (s *Store) PushTags(ctx context.Context, key Key, tags []string) (updatedAt
 	}).Scan(&updatedAt)
 	return updatedAt, wrap("add tags to a run", err)
 }
+
+// PushRealtimeStream notes that a run has a stream, behind those it has.
+func (s *Store) PushRealtimeStream(ctx context.Context, key Key, streamID string) (Run, error) {
+	return s.change(ctx, "add a stream to a run", key, s.statements(key).pushStream, pgx.NamedArgs{"stream": streamID})
+}

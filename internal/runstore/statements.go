@@ -12,11 +12,14 @@ import (
 // runStatements are the statements on one run table. Those that change a run
 // give it back, changed.
 type runStatements struct {
-	create, findByFriendlyID, findRefByFriendlyID, findForUpdate string
+	create, findByID, findByFriendlyID, findRefByFriendlyID, findForUpdate string
 
 	lockToWorker, startAttempt, completeAttemptSuccess, recordRetryOutcome, requeue string
-	failPermanently, cancel, expire                                                 string
-	updateMetadata, pushTags                                                        string
+	failPermanently, cancel, expire, finalize, recordBulkAction                     string
+	parkPendingVersion, promotePendingVersion, expireParked                         string
+	suspend, resume, reschedule, enqueueDelayed, rewriteDebounced                   string
+	updateMetadata, pushTags, pushStream, clearKey                                  string
+	expireMany, clearKeyByValue, clearKeysByFriendlyID                              string // for sum
 }
 
 func newRunStatements(table runid.Table) runStatements {
@@ -26,6 +29,12 @@ func newRunStatements(table runid.Table) runStatements {
 	change := func(set string) string {
 		return fill(`UPDATE {table} SET "updatedAt" = @now, ` + set + ` WHERE id = @id AND "runtimeEnvironmentId" = @environment RETURNING {columns}`)
 	}
+	// guarded is a change of a run that waits for a version, and of no other.
+	guarded := func(set string) string {
+		return fill(`UPDATE {table} SET "updatedAt" = @now, ` + set + ` WHERE id = @id AND "runtimeEnvironmentId" = @environment AND status = 'PENDING_VERSION'`)
+	}
+	// of gives statements the names of their arguments that hold this table's ids.
+	of := strings.NewReplacer("{of}", "_"+table.String()).Replace
 	return runStatements{
 		create: fill(`
 			INSERT INTO {table} (id, "friendlyId", number, engine, status, "runtimeEnvironmentId", "projectId", "organizationId", "environmentType",
@@ -34,15 +43,19 @@ func newRunStatements(table runid.Table) runStatements {
 				"maxDurationInSeconds", "machinePreset", "planType",
 				"idempotencyKey", "idempotencyKeyExpiresAt", "idempotencyKeyOptions", "oneTimeUseToken",
 				"runTags", "batchId", "rootTaskRunId", "parentTaskRunId", "resumeParentOnCompletion", depth, "scheduleId", "replayedFromTaskRunFriendlyId",
-				"seedMetadata", "seedMetadataType", metadata, "metadataType", annotations, "realtimeStreamsVersion", "createdAt", "updatedAt")
+				"seedMetadata", "seedMetadataType", metadata, "metadataType", annotations, "realtimeStreamsVersion", "createdAt", "updatedAt",
+				"completedAt", error, "attemptNumber")
 			VALUES (@id, @friendlyId, @number, 'V2', @status, @environment, @project, @organization, @environmentType,
 				@task, @payload, @payloadType, @context, @traceContext, @traceId, @spanId, @parentSpanId, @isTest,
 				@queue, @workerQueue, @region, @concurrencyKey, @priorityMs, @queuedAt, @delayUntil, @ttl, @maxAttempts,
 				@maxDuration, @machinePreset, @planType,
 				@idempotencyKey, @idempotencyKeyExpiresAt, @idempotencyKeyOptions, @oneTimeUseToken,
 				@tags, @batchId, @root, @parent, @resumeParent, @depth, @scheduleId, @replayedFrom,
-				@metadata, @metadataType, @metadata, @metadataType, @annotations, @streamsVersion, @created, @now)
+				@metadata, @metadataType, @metadata, @metadataType, @annotations, @streamsVersion, @created, @now,
+				@completedAt, @error, @attempt)
 			RETURNING {columns}`),
+
+		findByID: fill(`SELECT {columns} FROM {table} WHERE id = @id AND "runtimeEnvironmentId" = @environment`),
 
 		findByFriendlyID: fill(`SELECT {columns} FROM {table} WHERE "friendlyId" = @friendlyId AND "runtimeEnvironmentId" = @environment`),
 
@@ -55,7 +68,7 @@ func newRunStatements(table runid.Table) runStatements {
 			WHERE r."friendlyId" = @friendlyId AND r."runtimeEnvironmentId" = @environment`),
 
 		lockToWorker: change(`status = 'DEQUEUED', "lockedAt" = @lockedAt, "startedAt" = coalesce("startedAt", @lockedAt),
-			"lockedById" = @lockedBy, "lockedToVersionId" = @version, "lockedQueueId" = coalesce(@lockedQueue, "lockedQueueId"),
+			"lockedById" = @lockedBy, "lockedToVersionId" = @version, "lockedRetryConfig" = coalesce(@retryConfig, "lockedRetryConfig"), "lockedQueueId" = coalesce(@lockedQueue, "lockedQueueId"),
 			"taskVersion" = coalesce(@taskVersion, "taskVersion"), "sdkVersion" = coalesce(@sdkVersion, "sdkVersion"),
 			"cliVersion" = coalesce(@cliVersion, "cliVersion"), "machinePreset" = coalesce(@machinePreset, "machinePreset"),
 			"maxAttempts" = coalesce(@maxAttempts, "maxAttempts"), "maxDurationInSeconds" = coalesce(@maxDuration, "maxDurationInSeconds"),
@@ -79,6 +92,53 @@ func newRunStatements(table runid.Table) runStatements {
 			"usageDurationMs" = coalesce(@usage, "usageDurationMs"), "costInCents" = coalesce(@cost, "costInCents")`),
 
 		expire: change(`status = 'EXPIRED', "completedAt" = @at, "expiredAt" = @at, error = @error`),
+
+		finalize: change(`status = coalesce(@status::text::public."TaskRunStatus", status), "completedAt" = coalesce(@completedAt, "completedAt"),
+			"expiredAt" = coalesce(@expiredAt, "expiredAt"), error = coalesce(@error, error),
+			"bulkActionGroupIds" = CASE WHEN @bulkAction::text IS NULL THEN "bulkActionGroupIds" ELSE array_append("bulkActionGroupIds", @bulkAction) END`),
+
+		recordBulkAction: change(`"bulkActionGroupIds" = array_append("bulkActionGroupIds", @bulkAction::text)`),
+
+		parkPendingVersion: change(`status = 'PENDING_VERSION', "statusReason" = @reason`),
+
+		promotePendingVersion: guarded(`status = @status, "lockedToVersionId" = coalesce(@version, "lockedToVersionId"),
+			"taskVersion" = coalesce(@taskVersion, "taskVersion"), "sdkVersion" = coalesce(@sdkVersion, "sdkVersion"),
+			"cliVersion" = coalesce(@cliVersion, "cliVersion")`),
+
+		expireParked: guarded(`status = 'EXPIRED', "statusReason" = @reason, "completedAt" = @at, "expiredAt" = @at, error = @error`),
+
+		suspend: change(`status = 'WAITING_TO_RESUME'`),
+
+		resume: change(`status = 'EXECUTING'`),
+
+		reschedule: change(`"delayUntil" = @delayUntil, "queueTimestamp" = coalesce(@queueTimestamp, "queueTimestamp")`),
+
+		enqueueDelayed: change(`status = 'PENDING', "queuedAt" = @queuedAt`),
+
+		rewriteDebounced: change(`payload = @payload, "payloadType" = @payloadType, metadata = coalesce(@metadata, metadata),
+			"metadataType" = coalesce(@metadataType, "metadataType"), "maxAttempts" = coalesce(@maxAttempts, "maxAttempts"),
+			"maxDurationInSeconds" = coalesce(@maxDuration, "maxDurationInSeconds"), "machinePreset" = coalesce(@machinePreset, "machinePreset"),
+			"runTags" = coalesce(@tags::text[], "runTags")`),
+
+		expireMany: of(fill(`
+			UPDATE {table} r SET "updatedAt" = @now, status = 'EXPIRED', "completedAt" = @at, "expiredAt" = @at, error = @error
+			FROM unnest(@ids{of}::text[], @environments{of}::text[]) k (id, environment)
+			WHERE r.id = k.id AND r."runtimeEnvironmentId" = k.environment RETURNING r.id`)),
+
+		clearKey: fill(`
+			UPDATE {table} SET "updatedAt" = @now, "idempotencyKey" = NULL, "idempotencyKeyExpiresAt" = NULL
+			WHERE id = @id AND "runtimeEnvironmentId" = @environment AND "idempotencyKey" = @key`),
+
+		clearKeyByValue: fill(`
+			UPDATE {table} SET "updatedAt" = @now, "idempotencyKey" = NULL, "idempotencyKeyExpiresAt" = NULL
+			WHERE "runtimeEnvironmentId" = @environment AND "taskIdentifier" = @task AND "idempotencyKey" = @key RETURNING id`),
+
+		// The time of expiry stays, as it does on the platform.
+		clearKeysByFriendlyID: of(fill(`
+			UPDATE {table} SET "updatedAt" = @now, "idempotencyKey" = NULL
+			WHERE "friendlyId" = ANY(@ids{of}::text[]) AND "runtimeEnvironmentId" = @environment RETURNING id`)),
+
+		pushStream: change(`"realtimeStreams" = array_append("realtimeStreams", @stream::text)`),
 
 		// The version is compared on the locked row, as an UPDATE's WHERE would be,
 		// and the row is returned in any case: a run that is not there and a run
@@ -124,9 +184,15 @@ func newBatchStatements() batchStatements {
 
 // columnsOf lists the columns that a struct's tags name.
 func columnsOf(row reflect.Type) string {
+	return columnsWithout(row, func(string) bool { return false })
+}
+
+func columnsWithout(row reflect.Type, without func(column string) bool) string {
 	var names []string
 	for i := range row.NumField() {
-		names = append(names, pgx.Identifier{row.Field(i).Tag.Get("db")}.Sanitize())
+		if name := row.Field(i).Tag.Get("db"); !without(name) {
+			names = append(names, pgx.Identifier{name}.Sanitize())
+		}
 	}
 	return strings.Join(names, ", ")
 }

@@ -29,6 +29,15 @@ const (
 	TimedOut              Status = "TIMED_OUT"
 )
 
+// known says that the database has the status.
+func (s Status) known() bool {
+	switch s {
+	case Delayed, Pending, PendingVersion, WaitingForDeploy, Dequeued, Executing, WaitingToResume, RetryingAfterFailure, Paused:
+		return true
+	}
+	return s.Final()
+}
+
 // Final says that the run is over.
 func (s Status) Final() bool {
 	switch s {

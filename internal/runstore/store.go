@@ -3,6 +3,7 @@ package runstore
 import (
 	"context"
 	"errors"
+	"reflect"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -43,6 +44,7 @@ type Store struct {
 	clock   func() time.Time
 	runs    [2]runStatements // by runid.Table
 	batch   batchStatements
+	columns map[bool]string // of a Run; true: without what may be large
 }
 
 // New makes a Store.
@@ -54,6 +56,9 @@ func New(c Config) (*Store, error) {
 		c.Now = time.Now
 	}
 	s := &Store{primary: c.Primary, clock: c.Now, batch: newBatchStatements()}
+	s.columns = map[bool]string{
+		false: columnsOf(reflect.TypeFor[Run]()), true: columnsWithout(reflect.TypeFor[Run](), isLarge),
+	}
 	if c.Replica != nil {
 		s.replica = c.Replica
 	}

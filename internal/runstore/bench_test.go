@@ -1,0 +1,187 @@
+package runstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/realtime-gw/realtime-gw/internal/localpg/pgtest"
+	"github.com/realtime-gw/realtime-gw/internal/runid"
+)
+
+// benchRows is how many runs each table has, nine of ten in one environment.
+// Three at a time were created in the same millisecond.
+const benchRows = 1_000_000
+
+const benchEnv = "env_0"
+
+// BenchmarkStore measures reads of many runs, and the other ways to read them
+// that were not chosen: each table by itself, and both at the same time on two
+// connections.
+func BenchmarkStore(b *testing.B) {
+	s := benchStore(b)
+	ctx := context.Background()
+	deep := &place{time.UnixMilli(1_750_000_000_000 + benchRows/3/2).UTC(), "m"}
+	q := Query{EnvironmentID: benchEnv, Order: NewestFirst, Limit: 50}
+	both := runid.Tables()
+	ids := map[string][]string{}
+	for _, t := range runid.Tables() {
+		runs := b2(s.benchRead(ctx, q, both[t:t+1], deep))
+		for _, run := range runs[:25] {
+			ids[t.String()], ids["mixed"] = append(ids[t.String()], run.ID), append(ids["mixed"], run.ID)
+		}
+	}
+
+	for _, t := range runid.Tables() {
+		b.Run("by id/"+t.String(), func(b *testing.B) {
+			for b.Loop() {
+				b1(s.FindByID(ctx, Key{benchEnv, ids[t.String()][0]}))
+			}
+		})
+	}
+	for _, c := range []struct {
+		name string
+		at   *place
+	}{{"first", nil}, {"deep", deep}} {
+		for _, t := range runid.Tables() {
+			b.Run("page/"+c.name+"/"+t.String()+" alone", func(b *testing.B) {
+				for b.Loop() {
+					b2(s.benchRead(ctx, q, both[t:t+1], c.at))
+				}
+			})
+		}
+		b.Run("page/"+c.name+"/merged", func(b *testing.B) {
+			for b.Loop() {
+				b2(s.benchRead(ctx, q, both[:], c.at))
+			}
+		})
+		b.Run("page/"+c.name+"/in parallel", func(b *testing.B) {
+			for b.Loop() {
+				b2(s.benchParallel(ctx, q, c.at))
+			}
+		})
+		s.explain(ctx, b, q, both[1:], c.at)
+		s.explain(ctx, b, q, both[:], c.at)
+	}
+	for _, of := range []string{"v2", "mixed"} {
+		list := Query{EnvironmentID: benchEnv, Filter: Filter{IDs: ids[of]}}
+		b.Run(fmt.Sprintf("%d ids/%s", len(ids[of]), of), func(b *testing.B) {
+			for b.Loop() {
+				b2(s.FindMany(ctx, list))
+			}
+		})
+	}
+	b.Run("50 ids/mixed in parallel", func(b *testing.B) {
+		for b.Loop() {
+			b2(s.benchParallel(ctx, Query{EnvironmentID: benchEnv, Filter: Filter{IDs: ids["mixed"]}}, nil))
+		}
+	})
+	b.Run("count/a day", func(b *testing.B) {
+		from := time.UnixMilli(1_750_000_000_000).UTC()
+		for b.Loop() {
+			b1(s.Count(ctx, benchEnv, Filter{CreatedFrom: from, CreatedBefore: from.Add(time.Second)}))
+		}
+	})
+}
+
+// benchRead is FindPage's read, from some tables.
+func (s *Store) benchRead(ctx context.Context, q Query, tables []runid.Table, at *place) ([]Run, error) {
+	args := pgx.NamedArgs{}
+	limit := 0
+	if q.Limit > 0 {
+		limit = q.Limit + 1
+	}
+	return s.readRuns(ctx, q.sql(s.columns[false], tables, at, limit, args), args)
+}
+
+// benchParallel asks each table on a connection of its own, and merges.
+func (s *Store) benchParallel(ctx context.Context, q Query, at *place) ([]Run, error) {
+	var of [2][]Run
+	group, ctx := errgroup.WithContext(ctx)
+	for _, t := range runid.Tables() {
+		group.Go(func() (err error) {
+			of[t], err = s.benchRead(ctx, q, []runid.Table{t}, at)
+			return err
+		})
+	}
+	err := group.Wait()
+	runs := slices.Concat(of[0], of[1])
+	if q.Limit > 0 {
+		slices.SortFunc(runs, func(a, b Run) int { return -oldestFirst(a, b) })
+		runs = runs[:q.Limit+1]
+	}
+	return runs, err
+}
+
+// explain logs how Postgres answers.
+func (s *Store) explain(ctx context.Context, b *testing.B, q Query, tables []runid.Table, at *place) {
+	args := pgx.NamedArgs{}
+	sql := q.sql("*", tables, at, q.Limit+1, args)
+	rows, err := s.primary.Query(ctx, "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) "+sql, args)
+	lines, err2 := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || err2 != nil {
+		b.Fatal(err, err2)
+	}
+	b.Log("\n" + strings.Join(lines, "\n"))
+}
+
+func benchStore(b *testing.B) *Store {
+	pool, err := pgxpool.New(context.Background(), pgtest.Database(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(pool.Close)
+	exec := func(sql string, args ...any) {
+		if _, err := pool.Exec(context.Background(), sql, args...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for table, id := range map[string]string{runid.Legacy.SQL(): "'c' || substr(md5(g::text), 1, 24)", runid.V2.SQL(): "'2' || substr(md5(g::text), 1, 26)"} {
+		// Indexes are made faster at once than row by row.
+		rows, err := pool.Query(context.Background(), `SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = $1::regclass AND NOT indisprimary`, table)
+		if err != nil {
+			b.Fatal(err)
+		}
+		indexes, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct{ Name, SQL string }])
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, index := range indexes {
+			exec("DROP INDEX " + index.Name)
+		}
+		exec(`INSERT INTO `+table+` (id, "friendlyId", "taskIdentifier", payload, "traceId", "spanId", "runtimeEnvironmentId", "projectId", queue, "runTags", "createdAt", "updatedAt")
+			SELECT id, 'run_' || id, 'task', repeat('x', 200), 't', 's', CASE g % 10 WHEN 1 THEN 'env_1' ELSE 'env_0' END, 'p', 'q', ARRAY['tag' || g % 1000], created, created
+			FROM (SELECT g, `+id+` AS id, timestamp '2025-06-15 15:06:40' + g / 3 * interval '1 millisecond' AS created FROM generate_series(1, $1::int) g) x`, benchRows)
+		for _, index := range indexes {
+			exec(index.SQL)
+		}
+		exec("VACUUM ANALYZE " + table)
+	}
+	s, err := New(Config{Primary: pool})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return s
+}
+
+// b1 and b2 give a result that has to be there.
+func b1[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func b2(runs []Run, err error) []Run {
+	if len(runs) < 25 {
+		panic(fmt.Sprintf("%d runs, %v", len(runs), err))
+	}
+	return b1(runs, err)
+}
