@@ -1,0 +1,120 @@
+package faults
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/realtime-gw/realtime-gw/internal/runid"
+)
+
+// ledger is when the upstream was asked for which shape.
+type ledger struct {
+	mu    sync.Mutex
+	asked map[shape][]*call
+}
+
+// call is one request.
+type call struct {
+	at time.Time
+	ok atomic.Bool // it was answered, and so far nothing is wrong with that
+}
+
+// shape is one of the upstream's.
+type shape struct {
+	query string
+	table runid.Table
+}
+
+// shapeOf is the definition in a request for a shape, or "", and its table.
+func shapeOf(u *url.URL) (definition string, table runid.Table) {
+	q := u.Query()
+	for _, t := range runid.Tables() {
+		if strings.Contains(q.Get("table"), t.Name()) {
+			table = t
+		}
+	}
+	if u.Path != "/v1/shape" {
+		return "", table
+	}
+	for _, place := range []string{"offset", "handle", "live"} {
+		q.Del(place)
+	}
+	return q.Encode(), table
+}
+
+func (l *ledger) note(definition string, table runid.Table) *call {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.asked == nil {
+		l.asked = make(map[shape][]*call)
+	}
+	s, c := shape{definition, table}, &call{at: time.Now()}
+	l.asked[s] = append(l.asked[s], c)
+	return c
+}
+
+// answered watches what becomes of an answer.
+func (c *call) answered(response *http.Response) {
+	c.ok.Store(response.StatusCode < http.StatusInternalServerError)
+	response.Body = &watched{response.Body, c}
+}
+
+// watched is a body that may break off.
+type watched struct {
+	io.ReadCloser
+	call *call
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		w.call.ok.Store(false)
+	}
+	return n, err
+}
+
+// failed are the requests about tables between two moments that were not answered, or not
+// well, by shape.
+func (l *ledger) failed(tables []runid.Table, from, to time.Time) map[shape][]time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make(map[shape][]time.Time)
+	for s, all := range l.asked {
+		for _, c := range all {
+			if slices.Contains(tables, s.table) && c.at.After(from) && c.at.Before(to) && !c.ok.Load() {
+				out[s] = append(out[s], c.at)
+			}
+		}
+	}
+	return out
+}
+
+// perSecond is how many requests there may be in a second for a shape that fails.
+const perSecond = 2
+
+// tooMany finds whole seconds in which there were more requests than perSecond for each of
+// them, and one that was running when they began.
+func tooMany(at []time.Time) (count int, within time.Duration) {
+	for i, first := range at {
+		for j := i + 1; j < len(at); j++ {
+			seconds := 1 + int(at[j].Sub(first)/time.Second)
+			if count = j - i + 1; count > perSecond*seconds+1 {
+				return count, at[j].Sub(first)
+			}
+		}
+	}
+	return 0, 0
+}
+
+// String is what tells it from others.
+func (s shape) String() string {
+	q, _ := url.ParseQuery(s.query)
+	return fmt.Sprintf("%s where %s %v", s.table, q.Get("where"), q["params[2]"])
+}
