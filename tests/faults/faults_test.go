@@ -138,7 +138,7 @@ func (c *cast) live(o outage) {
 	c.stamp(runid.Legacy)
 	c.stamp(runid.V2)
 	c.allEqual(fmt.Sprintf("after %v", o), slices.Concat(c.readers, newcomers))
-	c.t.Logf("%v: all equal %v after it; the healthy side's rows took %v; at most %d requests for a shape failed; %d calls were made again",
+	c.t.Logf("%v: all equal %v after it; the healthy side's rows took %v; at most %d requests in vain for a shape; %d calls were made again",
 		o, time.Since(ended).Round(time.Millisecond), late.Round(time.Millisecond), most, c.steady.Stats().Retries-retries)
 }
 
@@ -196,11 +196,11 @@ func (c *cast) withheld(o outage, readers []*reader, numbers map[runid.Table]int
 // answers meanwhile, as far as it does, is asked for as ever.
 func (c *cast) frugal(o outage, began, ended time.Time) (most int) {
 	c.t.Helper()
-	asked := c.ledger.failed(o.sides, began, ended)
+	asked := c.ledger.inVain(o.sides, began, ended)
 	for shape, at := range asked {
 		most = max(most, len(at))
 		if n, within := tooMany(at); n > 0 {
-			c.t.Errorf("%v: %d requests within %v for %v", o, n, within, shape)
+			c.t.Errorf("%v: %d requests in vain within %v for %v", o, n, within, shape)
 		}
 	}
 	return most

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/runid"
@@ -23,7 +22,18 @@ type ledger struct {
 // call is one request.
 type call struct {
 	at time.Time
-	ok atomic.Bool // it was answered, and so far nothing is wrong with that
+
+	mu     sync.Mutex
+	ok     bool      // it was answered, and so far nothing is wrong with that
+	failed time.Time // when it was known that something is
+}
+
+func (c *call) end(ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ok = ok; !ok && c.failed.IsZero() {
+		c.failed = time.Now()
+	}
 }
 
 // shape is one of the upstream's.
@@ -60,10 +70,12 @@ func (l *ledger) note(definition string, table runid.Table) *call {
 	return c
 }
 
-// answered watches what becomes of an answer.
-func (c *call) answered(response *http.Response) {
-	c.ok.Store(response.StatusCode < http.StatusInternalServerError)
-	response.Body = &watched{response.Body, c}
+// answered takes in what becomes of it, and watches the answer.
+func (c *call) answered(response *http.Response, err error) {
+	c.end(err == nil && response.StatusCode < http.StatusInternalServerError)
+	if err == nil {
+		response.Body = &watched{response.Body, c}
+	}
 }
 
 // watched is a body that may break off.
@@ -75,25 +87,43 @@ type watched struct {
 func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.ReadCloser.Read(p)
 	if err != nil && err != io.EOF {
-		w.call.ok.Store(false)
+		w.call.end(false)
 	}
 	return n, err
 }
 
-// failed are the requests about tables between two moments that were not answered, or not
-// well, by shape.
-func (l *ledger) failed(tables []runid.Table, from, to time.Time) map[shape][]time.Time {
+// inVain are the requests about tables between two moments that were not answered, or not
+// well, by shape. Those that were on their way when the first of its shape failed are left
+// out: nobody knew.
+func (l *ledger) inVain(tables []runid.Table, from, to time.Time) map[shape][]time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := make(map[shape][]time.Time)
 	for s, all := range l.asked {
+		if !slices.Contains(tables, s.table) {
+			continue
+		}
+		known := to
 		for _, c := range all {
-			if slices.Contains(tables, s.table) && c.at.After(from) && c.at.Before(to) && !c.ok.Load() {
+			if failed := c.failedAt(); failed.After(from) && failed.Before(known) {
+				known = failed
+			}
+		}
+		for _, c := range all {
+			c.mu.Lock()
+			if c.at.After(known) && c.at.Before(to) && !c.ok {
 				out[s] = append(out[s], c.at)
 			}
+			c.mu.Unlock()
 		}
 	}
 	return out
+}
+
+func (c *call) failedAt() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failed
 }
 
 // perSecond is how many requests there may be in a second for a shape that fails.

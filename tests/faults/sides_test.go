@@ -87,8 +87,6 @@ func (r *router) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	call := r.ledger.note(shape, table)
 	response, err := r.sides[table].transport.RoundTrip(request)
-	if err == nil {
-		call.answered(response)
-	}
+	call.answered(response, err)
 	return response, err
 }
