@@ -192,15 +192,20 @@ func (c *cast) withheld(o outage, readers []*reader, numbers map[runid.Table]int
 	}
 }
 
-// frugal sees how often the upstream was asked in vain for a shape of a side that fails. What it
-// answers meanwhile, as far as it does, is asked for as ever.
+// frugal sees how often the upstream was asked in vain for a shape of a side that fails, and
+// that it was left alone for as long as it asked to be. What it answers meanwhile, as far as
+// it does, is asked for as ever.
 func (c *cast) frugal(o outage, began, ended time.Time) (most int) {
 	c.t.Helper()
-	asked := c.ledger.inVain(o.sides, began, ended)
-	for shape, at := range asked {
-		most = max(most, len(at))
-		if n, within := tooMany(at); n > 0 {
+	for shape, all := range c.ledger.inVain(o.sides, began, ended) {
+		most = max(most, len(all))
+		if n, within := tooMany(all); n > 0 {
 			c.t.Errorf("%v: %d requests in vain within %v for %v", o, n, within, shape)
+		}
+		for _, a := range all {
+			if a.rest < o.rest {
+				c.t.Errorf("%v: a request %v after the one before, which was answered with Retry-After: %v, for %v", o, a.rest, o.rest, shape)
+			}
 		}
 	}
 	return most

@@ -17,6 +17,8 @@ type fault struct {
 	silent bool
 	// streams: a snapshot's first half comes through.
 	streams bool
+	// rest is how long the upstream asks to be left alone.
+	rest time.Duration
 	// begin has sides fail, and returns what ends it.
 	begin func(w *world, sides []*side) (end func())
 }
@@ -76,9 +78,9 @@ var halfOpen = toxic("half-open", true, func(s *side) {
 })
 
 // status has every request answered with it, also those that are held when their answer
-// comes.
-func status(code int, header ...string) fault {
-	return fault{name: strconv.Itoa(code), silent: true, begin: func(w *world, sides []*side) func() {
+// comes, and with a Retry-After, if it is not 0.
+func status(code int, rest time.Duration) fault {
+	return fault{name: strconv.Itoa(code), silent: true, rest: rest, begin: func(w *world, sides []*side) func() {
 		struck := func(r *http.Request) bool {
 			for _, s := range sides {
 				if strings.Contains(r.URL.Query().Get("table"), s.table.Name()) {
@@ -87,18 +89,22 @@ func status(code int, header ...string) fault {
 			}
 			return false
 		}
+		after := func(h http.Header) {
+			if rest > 0 {
+				h.Set("Retry-After", strconv.Itoa(int(rest/time.Second)))
+			}
+		}
 		w.front.Edit(func(a *upstream.Answer) {
 			if struck(a.Request) {
 				a.Status, a.Body = code, []byte(`{"message":"no"}`)
+				after(a.Header)
 			}
 		})
 		w.front.Instead(func(rw http.ResponseWriter, r *http.Request) bool {
 			if !struck(r) {
 				return false
 			}
-			for i := 0; i+1 < len(header); i += 2 {
-				rw.Header().Set(header[i], header[i+1])
-			}
+			after(rw.Header())
 			rw.WriteHeader(code)
 			return true
 		})
@@ -134,7 +140,7 @@ func (o outage) String() string {
 func outages(long bool) []outage {
 	both, legacy, v2 := []runid.Table{runid.Legacy, runid.V2}, []runid.Table{runid.Legacy}, []runid.Table{runid.V2}
 	const short, middle, minute = time.Second, 10 * time.Second, time.Minute
-	unavailable := status(http.StatusServiceUnavailable, "Retry-After", "1")
+	unavailable := status(http.StatusServiceUnavailable, time.Second)
 	all := []outage{
 		{refused, both, short},
 		{refused, v2, short},
@@ -143,19 +149,19 @@ func outages(long bool) []outage {
 		{cutShort, both, short},
 		{cutLong, v2, short},
 		{slow, both, short},
-		{status(http.StatusInternalServerError), v2, short},
-		{status(http.StatusBadGateway), both, short},
+		{status(http.StatusInternalServerError, 0), v2, short},
+		{status(http.StatusBadGateway, 0), both, short},
 		{unavailable, legacy, short},
 		{halfOpen, both, short},
 		{restarted, both, short},
 		{halfOpen, v2, middle},
-		{status(http.StatusInternalServerError), both, middle},
+		{status(http.StatusInternalServerError, 0), both, middle},
 	}
 	if !long {
 		return all
 	}
 	for _, lasts := range []time.Duration{middle, minute} {
-		for _, f := range []fault{refused, reset, cutShort, cutLong, slow, halfOpen, status(http.StatusInternalServerError), status(http.StatusBadGateway), unavailable} {
+		for _, f := range []fault{refused, reset, cutShort, cutLong, slow, halfOpen, status(http.StatusInternalServerError, 0), status(http.StatusBadGateway, 0), unavailable} {
 			for _, sides := range [][]runid.Table{both, legacy, v2} {
 				all = append(all, outage{f, sides, lasts})
 			}

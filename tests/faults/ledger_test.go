@@ -95,10 +95,10 @@ func (w *watched) Read(p []byte) (int, error) {
 // inVain are the requests about tables between two moments that were not answered, or not
 // well, by shape. Those that were on their way when the first of its shape failed are left
 // out: nobody knew.
-func (l *ledger) inVain(tables []runid.Table, from, to time.Time) map[shape][]time.Time {
+func (l *ledger) inVain(tables []runid.Table, from, to time.Time) map[shape][]attempt {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	out := make(map[shape][]time.Time)
+	out := make(map[shape][]attempt)
 	for s, all := range l.asked {
 		if !slices.Contains(tables, s.table) {
 			continue
@@ -109,15 +109,23 @@ func (l *ledger) inVain(tables []runid.Table, from, to time.Time) map[shape][]ti
 				known = failed
 			}
 		}
+		last := known
 		for _, c := range all {
 			c.mu.Lock()
 			if c.at.After(known) && c.at.Before(to) && !c.ok {
-				out[s] = append(out[s], c.at)
+				out[s] = append(out[s], attempt{c.at, c.at.Sub(last)})
+				last = c.failed
 			}
 			c.mu.Unlock()
 		}
 	}
 	return out
+}
+
+// attempt is a request in vain.
+type attempt struct {
+	at   time.Time
+	rest time.Duration // since the one before had failed
 }
 
 func (c *call) failedAt() time.Time {
@@ -131,12 +139,12 @@ const perSecond = 2
 
 // tooMany finds whole seconds in which there were more requests than perSecond for each of
 // them, and one that was running when they began.
-func tooMany(at []time.Time) (count int, within time.Duration) {
-	for i, first := range at {
-		for j := i + 1; j < len(at); j++ {
-			seconds := 1 + int(at[j].Sub(first)/time.Second)
-			if count = j - i + 1; count > perSecond*seconds+1 {
-				return count, at[j].Sub(first)
+func tooMany(all []attempt) (count int, within time.Duration) {
+	for i, first := range all {
+		for j := i; j < len(all); j++ {
+			count, within = j-i+1, all[j].at.Sub(first.at)
+			if count > perSecond*(1+int(within/time.Second))+1 {
+				return count, within
 			}
 		}
 	}

@@ -40,9 +40,10 @@ func newSide(t testing.TB, server *toxiproxy.ApiServer, table runid.Table, addre
 	if err != nil {
 		t.Fatal(err)
 	}
+	address = s.proxy.Listen
 	s.transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		var dialer net.Dialer
-		return dialer.DialContext(ctx, network, s.proxy.Listen)
+		return dialer.DialContext(ctx, network, address)
 	}
 	t.Cleanup(func() {
 		s.transport.CloseIdleConnections()
