@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help dev build test fuzz cover lint bench bench-embedded soak
+.PHONY: help dev build test fuzz cover lint bench bench-embedded soak soak-faults
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,3 +46,6 @@ SEEDS ?= 1000
 
 soak: ## Play the oracle's first SEEDS seeds, but for those that tests/.cache/oracle.log calls green
 	ORACLE_SEEDS=$(SEEDS) go test -count=1 -timeout 0 -run 'TestSoak$$' -v ./tests/oracle
+
+soak-faults: ## Have the upstream fail in every way, for up to a minute each; takes about 45 minutes
+	FAULTS_LONG=1 go test -count=1 -timeout 0 -v ./tests/faults

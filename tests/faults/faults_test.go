@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -31,6 +32,11 @@ type cast struct {
 
 // TestAFailingUpstreamIsInvisible is the whole suite: clients that live through every fault.
 func TestAFailingUpstreamIsInvisible(t *testing.T) {
+	chosen, err := regexp.Compile(os.Getenv("FAULTS"))
+	if err != nil {
+		t.Fatalf("FAULTS: %v", err)
+	}
+	began := time.Now()
 	s := newScene(newWorld(t))
 	c := &cast{scene: s}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -53,11 +59,14 @@ func TestAFailingUpstreamIsInvisible(t *testing.T) {
 	s.stamp(runid.Legacy)
 	s.stamp(runid.V2)
 	c.allEqual("at the start", c.readers)
+	t.Logf("all have begun after %v", time.Since(began).Round(time.Millisecond))
 	for _, o := range outages(os.Getenv("FAULTS_LONG") != "") {
 		if t.Failed() {
 			return // whoever is dead stays dead, and would be named again for each
 		}
-		c.live(o)
+		if chosen.MatchString(o.String()) {
+			c.live(o)
+		}
 	}
 	refused, cut := 0, 0
 	for _, r := range c.readers {
@@ -142,8 +151,8 @@ func (c *cast) live(o outage) {
 		o, time.Since(ended).Round(time.Millisecond), late.Round(time.Millisecond), most, c.steady.Stats().Retries-retries)
 }
 
-// atOnce is how late a row of a healthy side may be: a second or so, on a busy machine.
-const atOnce = 10 * time.Second
+// atOnce is how late a row of a healthy side may be: a second or so, and busy machines more.
+const atOnce = 20 * time.Second
 
 // arrives waits until everybody has a number, or a greater one, in all runs of a table.
 func (c *cast) arrives(what string, table runid.Table, n int) {
