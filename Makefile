@@ -47,5 +47,5 @@ SEEDS ?= 1000
 soak: ## Play the oracle's first SEEDS seeds, but for those that tests/.cache/oracle.log calls green
 	ORACLE_SEEDS=$(SEEDS) go test -count=1 -timeout 0 -run 'TestSoak$$' -v ./tests/oracle
 
-soak-faults: ## Have the upstream fail in every way, for up to a minute each; takes about 45 minutes
+soak-faults: ## Have the upstream fail in every way, for up to a minute each; takes about 40 minutes
 	FAULTS_LONG=1 go test -count=1 -timeout 0 -v ./tests/faults

@@ -13,6 +13,6 @@
 // must not be asked for more than twice a second and shape, and afterwards everybody holds
 // what SELECT says. Nobody has to start over, and nobody ends.
 //
-// FAULTS is a regular expression for the names of the faults to play. FAULTS_LONG=1 adds
-// every one on every side, for 10 s and for a minute (make soak-faults).
+// FAULTS is a regular expression for the names of the faults to play. FAULTS_LONG=1 plays
+// every one on every side, for a second, ten and a minute (make soak-faults).
 package faults

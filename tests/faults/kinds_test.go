@@ -136,7 +136,8 @@ func (o outage) String() string {
 	return strings.ToLower(o.name) + ", " + who + ", " + o.lasts.String()
 }
 
-// outages are what the clients have to live through. The long ones take minutes.
+// outages are what the clients have to live through: some, or, for long, every fault on every
+// side for every time.
 func outages(long bool) []outage {
 	both, legacy, v2 := []runid.Table{runid.Legacy, runid.V2}, []runid.Table{runid.Legacy}, []runid.Table{runid.V2}
 	const short, middle, minute = time.Second, 10 * time.Second, time.Minute
@@ -160,7 +161,8 @@ func outages(long bool) []outage {
 	if !long {
 		return all
 	}
-	for _, lasts := range []time.Duration{middle, minute} {
+	all = nil
+	for _, lasts := range []time.Duration{short, middle, minute} {
 		for _, f := range []fault{refused, reset, cutShort, cutLong, slow, halfOpen, status(http.StatusInternalServerError, 0), status(http.StatusBadGateway, 0), unavailable} {
 			for _, sides := range [][]runid.Table{both, legacy, v2} {
 				all = append(all, outage{f, sides, lasts})
