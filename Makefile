@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help dev build test fuzz cover lint bench bench-embedded bench-store soak soak-store
+.PHONY: help dev build test fuzz cover lint bench bench-embedded bench-store soak soak-store soak-faults
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,3 +54,6 @@ soak-store: ## Hold the run store against its model with CHECKS seeds, on databa
 
 bench-store: ## Measure the run store on a million runs in each table; takes minutes
 	go test -run '^$$' -timeout 60m -count 3 -bench . -v ./internal/runstore
+
+soak-faults: ## Have the upstream fail in every way, for up to a minute each; takes about 40 minutes
+	FAULTS_LONG=1 go test -count=1 -timeout 0 -v ./tests/faults

@@ -32,6 +32,7 @@ type gate struct {
 	era      int  // of the last one
 	probing  bool // a call is out that will tell
 	next     time.Time
+	rested   time.Time    // until then the upstream asked to be left alone
 	begun    [2]time.Time // the last two calls, the later one last
 }
 
@@ -121,7 +122,8 @@ func (g *gates) pause(x *gate, now time.Time, rest, most time.Duration) {
 		most = min(most, firstPause<<x.failures)
 	}
 	x.failures++
-	x.next = later(now.Add(max(g.random(most), min(rest, mostRest))), x.begun[0].Add(window))
+	x.rested = now.Add(min(rest, mostRest))
+	x.next = later(later(now.Add(g.random(most)), x.rested), x.begun[0].Add(window))
 }
 
 func later(a, b time.Time) time.Time {
@@ -132,7 +134,8 @@ func later(a, b time.Time) time.Time {
 }
 
 // succeed takes in that a call brought something, or seems to be held. Whatever
-// else fails is worth another try, though not all at the same moment.
+// else fails is worth another try, though not all at the same moment, and not before the
+// upstream wants it.
 func (g *gates) succeed(p *pass, now time.Time) {
 	delete(g.shapes, p.shape)
 	g.era++
@@ -144,7 +147,7 @@ func (g *gates) succeed(p *pass, now time.Time) {
 	g.origin.probing = false
 	g.origin.round++
 	for _, x := range g.shapes {
-		if soon := later(now.Add(g.random(afterFault)), x.begun[0].Add(window)); soon.Before(x.next) {
+		if soon := later(later(now.Add(g.random(afterFault)), x.rested), x.begun[0].Add(window)); soon.Before(x.next) {
 			x.next = soon
 		}
 	}

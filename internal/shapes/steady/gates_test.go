@@ -159,6 +159,33 @@ func TestFailuresTogether(t *testing.T) {
 	}
 }
 
+// What the upstream asked for is given to a shape, though another one succeeds meanwhile
+// and closes the circuit.
+func TestRetryAfterOutlivesTheCircuit(t *testing.T) {
+	const rest = 5 * time.Second
+	g := newGates(func(time.Duration) time.Duration { return 0 })
+	now := time.Date(2026, 8, 21, 0, 0, 0, 0, time.UTC)
+	well, _ := g.ask("well", now)
+	for n := range tripAt {
+		p, _ := g.ask(fmt.Sprint(n), now)
+		g.fail(p, now, rest)
+	}
+	if !g.open {
+		t.Fatal("the circuit is closed")
+	}
+	failed := now
+	now = now.Add(2 * time.Second)
+	g.succeed(well, now)
+	if g.open {
+		t.Fatal("the circuit is open")
+	}
+	for n := range tripAt {
+		if p, again := g.ask(fmt.Sprint(n), now); p != nil || !again.Equal(failed.Add(rest)) {
+			t.Errorf("shape %d is asked again %v after it failed, with leave: %v", n, again.Sub(failed), p != nil)
+		}
+	}
+}
+
 // What nobody comes back to is forgotten.
 func TestGatesForget(t *testing.T) {
 	g := newGates(func(time.Duration) time.Duration { return 0 })
