@@ -113,8 +113,10 @@ func (l *ledger) inVain(tables []runid.Table, from, to time.Time) map[shape][]at
 		for _, c := range all {
 			c.mu.Lock()
 			if c.at.After(known) && c.at.Before(to) && !c.ok {
-				out[s] = append(out[s], attempt{at: c.at, rest: c.at.Sub(last), left: c.at.Sub(known) < onItsWay})
-				last = c.failed
+				a := attempt{at: c.at, rest: c.at.Sub(last), left: c.at.Sub(known) < onItsWay}
+				if out[s] = append(out[s], a); !a.left {
+					last = c.failed
+				}
 			}
 			c.mu.Unlock()
 		}
