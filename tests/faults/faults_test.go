@@ -220,7 +220,7 @@ func (c *cast) frugal(o outage, began, ended time.Time) (most int) {
 			c.t.Errorf("%v: %d requests in vain within %v for %v", o, n, within, shape)
 		}
 		for _, a := range all {
-			if o.rest > 0 && a.rest < o.rest {
+			if o.rest > 0 && !a.left && a.rest < o.rest-onItsWay {
 				c.t.Errorf("%v: a request %v after the one before, which was answered with Retry-After: %v, for %v", o, a.rest, o.rest, shape)
 			}
 		}

@@ -113,8 +113,10 @@ func (l *ledger) inVain(tables []runid.Table, from, to time.Time) map[shape][]at
 		for _, c := range all {
 			c.mu.Lock()
 			if c.at.After(known) && c.at.Before(to) && !c.ok {
-				out[s] = append(out[s], attempt{c.at, c.at.Sub(last)})
-				last = c.failed
+				a := attempt{at: c.at, rest: c.at.Sub(last), left: c.at.Sub(known) < onItsWay}
+				if out[s] = append(out[s], a); !a.left {
+					last = c.failed
+				}
 			}
 			c.mu.Unlock()
 		}
@@ -126,7 +128,11 @@ func (l *ledger) inVain(tables []runid.Table, from, to time.Time) map[shape][]at
 type attempt struct {
 	at   time.Time
 	rest time.Duration // since the one before had failed
+	left bool          // it may have had leave before anybody knew
 }
+
+// onItsWay is how long a request may take from its leave to here.
+const onItsWay = 250 * time.Millisecond
 
 func (c *call) failedAt() time.Time {
 	c.mu.Lock()

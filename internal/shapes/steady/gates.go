@@ -89,21 +89,22 @@ func (g *gates) ask(shape string, now time.Time) (p *pass, again time.Time) {
 func (g *gates) fail(p *pass, now time.Time, rest time.Duration) {
 	g.sweep(now)
 	own := g.shapes[p.shape]
-	switch {
-	case own == nil:
+	counts := own == nil || own == p.own && own.round == p.round
+	if own == nil {
 		own = &gate{begun: [2]time.Time{{}, p.begun}}
 		if p.was != nil {
 			own.failures, own.begun[0] = p.was.failures, p.was.begun[1]
 		}
 		g.shapes[p.shape] = own
-	case own != p.own || own.round != p.round:
-		return
 	}
-	g.pause(own, now, rest, shapePause)
-	if own.era != g.era {
-		own.era = g.era
-		g.failed++
+	if counts {
+		g.pause(own, now, rest, shapePause)
+		if own.era != g.era {
+			own.era = g.era
+			g.failed++
+		}
 	}
+	// Whether it counts for the shape or not, it may be what the whole upstream waits for.
 	switch {
 	case !g.open && g.failed >= tripAt:
 		g.open = true

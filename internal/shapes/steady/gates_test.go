@@ -126,6 +126,29 @@ func TestOutage(t *testing.T) {
 	})
 }
 
+// The call that finds out for the whole upstream may be of a shape of which another call,
+// from before, has failed meanwhile. Its own failure counts all the same: nobody else would
+// be let through ever again.
+func TestTheProbeOfAShapeThatFailedMeanwhile(t *testing.T) {
+	g := newGates(func(time.Duration) time.Duration { return 0 })
+	now := time.Date(2026, 8, 21, 0, 0, 0, 0, time.UTC)
+	before, _ := g.ask("a", now)
+	for n := range tripAt {
+		p, _ := g.ask(fmt.Sprint(n), now)
+		g.fail(p, now, 0)
+	}
+	now = now.Add(time.Second)
+	probe, _ := g.ask("a", now)
+	if !g.open || probe == nil || !probe.probe {
+		t.Fatalf("open: %v, the call that is to find out: %+v", g.open, probe)
+	}
+	g.fail(before, now, 0)
+	g.fail(probe, now, 0)
+	if p, again := g.ask("b", now.Add(time.Minute)); p == nil {
+		t.Errorf("a minute later nobody may ask, and is to come back at %v", again)
+	}
+}
+
 // One shape that fails by itself does not keep others from being asked.
 func TestOneShapeAlone(t *testing.T) {
 	random := func(most time.Duration) time.Duration { return most }
