@@ -135,7 +135,10 @@ func TestPlaces(t *testing.T) {
 			edited := slices.Clone(bytes)
 			edited[i] ^= 1
 			refused("an edited byte", base64.RawURLEncoding.EncodeToString(edited), same)
-			refused("cut", base64.RawURLEncoding.EncodeToString(bytes[:i])+"A", same)
+			// A place that ends with a zero is whole again with that A.
+			if cut := base64.RawURLEncoding.EncodeToString(bytes[:i]) + "A"; cut != good {
+				refused("cut", cut, same)
+			}
 		}
 		for _, s := range []string{"   ", "run_abc", "MQ==", good + "=", good + "\x00", good + good, strings.Repeat("A", 100_000), "ü"} {
 			refused("what is no place", s, same)
