@@ -22,7 +22,7 @@ type Config struct {
 	// HeldBytes is how much of all bodies together is held, beyond 8 KiB of each and
 	// beyond what the Upstreams hold to share it (flight.Config.AllShareBytes).
 	// While that is used up, answers are streamed that otherwise were whole: a
-	// thousand readers who do not read must not take a gigabyte. Default 16 MiB.
+	// thousand readers who do not read must not take a gigabyte. Default 8 MiB.
 	HeldBytes int
 	// CatchUp bounds a request that is not live until its answer begins.
 	// Default 30 s.
@@ -48,7 +48,7 @@ func New(c Config) *Merger {
 		c.CatchUp = 30 * time.Second
 	}
 	if c.HeldBytes == 0 {
-		c.HeldBytes = 16 << 20
+		c.HeldBytes = 8 << 20
 	}
 	return &Merger{c, &budget{most: int64(c.HeldBytes)}}
 }

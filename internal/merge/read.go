@@ -135,4 +135,4 @@ func (p *openPage) drain(send func(*shapes.Batch) error) error {
 }
 
 // pieceBytes is how much is collected before it is written on.
-const pieceBytes = 32 << 10
+const pieceBytes = 16 << 10

@@ -28,11 +28,10 @@ func watched(t *testing.T, cursorKey byte) (*world, *spy) {
 
 // quiet wants that the upstream is asked for nothing while something is done. A
 // handle that it does not know is a 409 as well, so the status alone does not say
-// that the gateway refused it. A flight whose last reader has just left may ask its
-// poll once more: that is no answer to what is done, and is not counted. Nor is a
-// poll that a reader let in by mistake would repeat: its status says that.
+// that the gateway refused it.
 func (s *spy) quiet(w *world, what string, do func()) {
 	w.t.Helper()
+	w.until("the last flight to end", func() bool { return w.flights.Stats().InAir == 0 })
 	before := s.asked.Load()
 	do()
 	if n := s.asked.Load() - before; n != 0 {

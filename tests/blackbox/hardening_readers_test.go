@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
 )
 
 // Prevents that a client which asks for much and reads nothing costs memory for
@@ -14,7 +16,9 @@ import (
 // an upstream in the same process included, and goes with its connection. How long it
 // may stay is not bounded; the README says so.
 func TestReadersThatNeverRead(t *testing.T) {
-	w := newWorld(t, settings{sendBuffer: 64 << 10}) // the system would take megabytes of each answer
+	// The system would take megabytes of each answer, and the gateway not let one
+	// environment begin so many.
+	w := newWorld(t, settings{sendBuffer: 64 << 10, perEnvironment: flight.PerEnvironment{Beginnings: 1 << 20, Calls: 1 << 20}})
 	// What a reader pins does not depend on how much there is, so it is little, but
 	// for who asks for READERS_MIB.
 	const readers, rowBytes = 1000, 4 << 10

@@ -31,7 +31,7 @@ type Config struct {
 	RingEntries, RingBytes, AllRingBytes int
 	// ShareBytes is how large the body of a read may be that is held to be shared, and
 	// AllShareBytes how large those are together that anybody has at one time.
-	// Defaults: 256 KiB and 32 MiB. Negative: nothing is shared.
+	// Defaults: 256 KiB and 8 MiB. Negative: nothing is shared.
 	ShareBytes, AllShareBytes int
 	// PerEnvironment bounds what one environment may have.
 	PerEnvironment PerEnvironment
@@ -49,7 +49,7 @@ func (c *Config) setDefaults() {
 	c.RingBytes = cmp.Or(c.RingBytes, 256<<10)
 	c.AllRingBytes = cmp.Or(c.AllRingBytes, 64<<20)
 	c.ShareBytes = cmp.Or(c.ShareBytes, 256<<10)
-	c.AllShareBytes = cmp.Or(c.AllShareBytes, 32<<20)
+	c.AllShareBytes = cmp.Or(c.AllShareBytes, 8<<20)
 	c.PerEnvironment.setDefaults()
 }
 
