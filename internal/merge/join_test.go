@@ -112,3 +112,23 @@ func TestNoSideJoinsWhatIsNotHeld(t *testing.T) {
 		}
 	})
 }
+
+// synctestFixed holds a client of one side that may not open the other, which gains
+// rows after 3 s.
+func synctestFixed(t *testing.T, check func(got *Answer, held time.Duration)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		group := flight.New(flight.Config{Source: newFake()})
+		defer group.Close()
+		def := shapes.Define(shapes.LegacyTable, []string{"id"}, shapes.Equal("id", "x"))
+		began := time.Now()
+		got, err := New(Config{Upstreams: [Sides]*flight.Group{group, group}}).Next(t.Context(), Request{
+			Definitions: [Sides]*shapes.Definition{def, def}, From: oneAt, Hold: hold, Gains: gaining(3 * time.Second), Fixed: true,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer got.Close()
+		check(got, time.Since(began))
+	})
+}
