@@ -115,11 +115,11 @@ func (s *Simulation) Current() Current {
 }
 
 // closing is how long Run goes on after its context, to end what it began.
-const closing = 3 * time.Second
+const closing = 10 * time.Second
 
 // Run performs stories until ctx ends. What cannot be written is logged and
 // tried again, so that a database that restarts only pauses it. In the end it
-// cancels the runs that are not over, as far as that can be done within a few
+// cancels the runs that are not over, as far as that can be done within ten
 // seconds, and returns; no goroutine is left.
 func (s *Simulation) Run(ctx context.Context) {
 	pulse := &pulse{every: s.real(time.Second)}
