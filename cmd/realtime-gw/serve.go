@@ -86,6 +86,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer a.close()
+	a.ready.Store(true) // before anybody is told
 	log.Info().Stringer("addr", listener.Addr()).Bool("embedded", c.Embedded).Msg("serving")
 	return errors.Join(a.serve(ctx, listener, a.drain(p.hurry, c.Drain, up.embedded)), whyEnded(up.embedded))
 }
