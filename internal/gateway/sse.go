@@ -127,9 +127,8 @@ func (s *stream) write(batch *feeds.Batch, upToDate bool) error {
 	if batch != nil {
 		defer batch.Close()
 	}
-	_ = s.control.SetWriteDeadline(time.Now().Add(streamUnread))
 	if batch == nil || upToDate && batch.UpToDate && batch.Empty() {
-		if _, err := io.WriteString(s.w, merge.KeepAlive); err != nil {
+		if _, err := io.WriteString(s, merge.KeepAlive); err != nil {
 			return err
 		}
 		return s.control.Flush()
@@ -137,7 +136,7 @@ func (s *stream) write(batch *feeds.Batch, upToDate bool) error {
 	if recast := s.client.recast(); recast != nil {
 		batch.Recast(recast)
 	}
-	rotated, err := batch.WriteEvents(s.w)
+	rotated, err := batch.WriteEvents(s)
 	switch {
 	case err != nil:
 		return err
@@ -146,3 +145,13 @@ func (s *stream) write(batch *feeds.Batch, upToDate bool) error {
 	}
 	return s.control.Flush()
 }
+
+// Write gives a reader its time anew for each piece: one that is slow is not one that
+// takes nothing.
+func (s *stream) Write(p []byte) (int, error) {
+	_ = s.control.SetWriteDeadline(time.Now().Add(streamUnread)) // where there is none, nothing is cut
+	return s.w.Write(p)
+}
+
+// Flush sends what was written. Whoever has gone is noticed by the next Write.
+func (s *stream) Flush() { _ = s.control.Flush() }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 )
@@ -49,15 +48,6 @@ func TestEventsOfALargeBody(t *testing.T) {
 		var w strings.Builder
 		if rotated, err := got.WriteEvents(&w, "1"); rotated || err != nil || strings.Count(w.String(), "data: ") != pageLarger || strings.Contains(w.String(), "up-to-date") {
 			t.Errorf("%v, %v: %d events", rotated, err, strings.Count(w.String(), "data: "))
-		}
-	})
-}
-
-// Where no side may be opened any more, one that gains rows ends the hold.
-func TestAFixedRequestEndsWhenASideGains(t *testing.T) {
-	synctestFixed(t, func(got *Answer, held time.Duration) {
-		if held != 3*time.Second || got.Next != oneAt || !got.UpToDate {
-			t.Errorf("after %v: %+v", held, got)
 		}
 	})
 }
