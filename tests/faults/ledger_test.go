@@ -143,13 +143,14 @@ func (c *call) failedAt() time.Time {
 // perSecond is how many requests there may be in a second for a shape that fails.
 const perSecond = 2
 
-// tooMany finds whole seconds in which there were more requests than perSecond for each of
-// them, and one that was running when they began.
+// tooMany finds a time in which there were more requests than perSecond for each second that
+// it touches. Those that had leave before anybody knew are not counted.
 func tooMany(all []attempt) (count int, within time.Duration) {
-	for i, first := range all {
-		for j := i; j < len(all); j++ {
-			count, within = j-i+1, all[j].at.Sub(first.at)
-			if count > perSecond*(1+int(within/time.Second))+1 {
+	knew := slices.DeleteFunc(slices.Clone(all), func(a attempt) bool { return a.left })
+	for i, first := range knew {
+		for j := i; j < len(knew); j++ {
+			count, within = j-i+1, knew[j].at.Sub(first.at)
+			if count > perSecond*(1+int(within/time.Second)) {
 				return count, within
 			}
 		}

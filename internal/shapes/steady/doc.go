@@ -14,7 +14,7 @@
 // # How often
 //
 // While a shape fails, one call at a time is made for it, whoever the caller is,
-// and at most two within a second; the others wait for what becomes of that one.
+// and at most two within a second (and a quarter, since some travel faster than others); the others wait for what becomes of that one.
 // The pause before the next grows from a quarter of a second to four, drawn at
 // random from nothing up to that (full jitter), and is never shorter than the
 // upstream's Retry-After. The first success lets everybody through.

@@ -3,14 +3,14 @@ package steady
 import "time"
 
 const (
-	firstPause = 250 * time.Millisecond // the longest pause after one failure
-	shapePause = 4 * time.Second        // of one shape, after many
-	circuit    = time.Second            // of the whole upstream, after many
-	mostRest   = 30 * time.Second       // of what an upstream may ask for
-	window     = time.Second            // holds at most two calls of what fails
-	tripAt     = 3                      // shapes that fail open the circuit
-	afterFault = 500 * time.Millisecond // within this the others ask when one has succeeded
-	forgotten  = time.Minute            // after this a failure that nobody came back to
+	firstPause = 250 * time.Millisecond  // the longest pause after one failure
+	shapePause = 4 * time.Second         // of one shape, after many
+	circuit    = time.Second             // of the whole upstream, after many
+	mostRest   = 30 * time.Second        // of what an upstream may ask for
+	window     = 1250 * time.Millisecond // holds at most two calls of what fails: they are a second apart where they arrive, too
+	tripAt     = 3                       // shapes that fail open the circuit
+	afterFault = 500 * time.Millisecond  // within this the others ask when one has succeeded
+	forgotten  = time.Minute             // after this a failure that nobody came back to
 )
 
 // gates decide when which call may be made. They know no clock and no chance:

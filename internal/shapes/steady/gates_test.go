@@ -74,12 +74,12 @@ func (o outage) play(random func(time.Duration) time.Duration) (begun map[string
 	return begun, well
 }
 
-// most is the highest number of times within a second.
+// most is the highest number of times within a second, and what a call may be late by on its way.
 func most(times []time.Time) (n int) {
 	for i := range times {
 		in := 0
 		for _, t := range times[i:] {
-			if t.Sub(times[i]) < time.Second {
+			if t.Sub(times[i]) < window {
 				in++
 			}
 		}
