@@ -36,13 +36,16 @@ type parts struct {
 	primary *pgxpool.Pool
 	replica *pgxpool.Pool      // nil: none
 	sources []*electric.Client // one, or several that shapes are shared among
-	keys    [][]byte
-	maxAge  time.Duration
-	slots   limits.Concurrency // nil: counted in this process
-	limit   int
-	metrics *metrics.Metrics
-	traces  *tracing.Tracing // nil: none
-	log     zerolog.Logger
+	// admitted is how many calls each may be asked for; zero: what it admits by itself.
+	admitted admitted
+	each     flight.PerEnvironment
+	keys     [][]byte
+	maxAge   time.Duration
+	slots    limits.Concurrency // nil: counted in this process
+	limit    int
+	metrics  *metrics.Metrics
+	traces   *tracing.Tracing // nil: none
+	log      zerolog.Logger
 }
 
 // assembly is a gateway that is put together.
@@ -88,7 +91,7 @@ func assemble(p parts) (*assembly, error) {
 	var shards []shapes.Patient
 	for i, source := range p.sources {
 		shard := steady.New(steady.Config{Source: p.metrics.Count(source), Log: p.log.With().Int("origin", i+1).Logger()})
-		admitted := admission.New(admission.Config{Source: shard})
+		admitted := admission.New(admission.Config{Source: shard, New: p.admitted.new, Known: p.admitted.known, Admits: source.Admits})
 		p.metrics.WatchOrigin(i+1, shard.Stats)
 		p.metrics.WatchAdmission(i+1, admitted.Stats)
 		p.metrics.WatchRepairs(i+1, source.Repairs)
@@ -101,7 +104,7 @@ func assemble(p parts) (*assembly, error) {
 	if a.census, err = census.New(census.Config{Store: store, Log: p.log}); err != nil {
 		return nil, err
 	}
-	a.flights = flight.New(flight.Config{Source: upstream, Landed: p.metrics.Landed})
+	a.flights = flight.New(flight.Config{Source: upstream, PerEnvironment: p.each, Landed: p.metrics.Landed})
 	p.metrics.WatchFlights(a.flights.Stats)
 	p.metrics.WatchReady(a.ready.Load)
 	a.feeds = feeds.New(feeds.Config{

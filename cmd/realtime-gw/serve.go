@@ -12,6 +12,7 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/embedded"
 	"github.com/realtime-gw/realtime-gw/internal/metrics"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
 	"github.com/realtime-gw/realtime-gw/internal/tracing"
 )
 
@@ -29,6 +30,10 @@ type serveCommand struct {
 	MaxAgeMs     int64         `name:"max-created-at-age-ms" help:"How far back a tag feed may reach, in milliseconds." env:"REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS" default:"86400000"`
 	RedisURL     string        `help:"A Redis through which instances, and the platform, count live subscriptions together, such as redis://redis:6379. Without it each instance counts its own." env:"REDIS_URL"`
 	Drain        time.Duration `help:"How long the end takes, after SIGTERM: meanwhile /readyz fails, and those who wait are sent away one after another. A second SIGTERM cuts it short." env:"REALTIME_GW_DRAIN" default:"25s"`
+	Admitted     string        `name:"electric-max-concurrent-requests" help:"What Electric was told with this variable, if it was: calls that may make a shape, and others, as {\"initial\":300,\"existing\":10000}. It is asked for four fifths of that." env:"ELECTRIC_MAX_CONCURRENT_REQUESTS"`
+	EachFeeds    int           `name:"environment-feeds" help:"Upstream shapes of one environment at a time." env:"REALTIME_GW_ENVIRONMENT_FEEDS" default:"5000"`
+	EachCalls    int           `name:"environment-calls" help:"Upstream calls of one environment at a time." env:"REALTIME_GW_ENVIRONMENT_CALLS" default:"4000"`
+	EachNew      float64       `name:"environment-new-feeds" help:"Upstream shapes that one environment may begin in a second, with what it saved in ten." env:"REALTIME_GW_ENVIRONMENT_NEW_FEEDS" default:"25"`
 	Limit        int           `name:"concurrency-limit" help:"Live subscriptions of one environment at a time." env:"REALTIME_CONCURRENCY_LIMIT" default:"100000"`
 }
 
@@ -44,7 +49,14 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		return fmt.Errorf("REALTIME_GW_ADDR: %w", err)
 	}
 	defer listener.Close()
-	made := parts{keys: keys, maxAge: time.Duration(c.MaxAgeMs) * time.Millisecond, limit: c.Limit, metrics: metrics.New(), log: log}
+	admitted, err := parseAdmitted(c.Admitted)
+	if err != nil {
+		return err // settings has looked
+	}
+	made := parts{
+		keys: keys, maxAge: time.Duration(c.MaxAgeMs) * time.Millisecond, limit: c.Limit, metrics: metrics.New(), log: log, admitted: admitted,
+		each: flight.PerEnvironment{Definitions: c.EachFeeds, Calls: c.EachCalls, Beginnings: admitted.new / 2, NewPerSecond: c.EachNew},
+	}
 	stopMetrics, err := c.serveMetrics(made.metrics, log)
 	if err != nil {
 		return err

@@ -71,6 +71,14 @@ func (c *serveCommand) settings() (keys [][]byte, bad []badSetting) {
 	if c.Limit < 1 {
 		refuse("REALTIME_CONCURRENCY_LIMIT", "give 1 or more", " is %d", c.Limit)
 	}
+	for _, each := range []struct {
+		name string
+		n    float64
+	}{{"FEEDS", float64(c.EachFeeds)}, {"CALLS", float64(c.EachCalls)}, {"NEW_FEEDS", c.EachNew}} {
+		if !(each.n >= 1 && each.n < math.MaxInt32) {
+			refuse("REALTIME_GW_ENVIRONMENT_"+each.name, "give a number from 1 on", " is %v", each.n)
+		}
+	}
 	const address = "give an address of this machine, such as :3030"
 	if c.Addr == "" {
 		refuse("REALTIME_GW_ADDR", address, " is empty, and any port would be taken")
@@ -112,6 +120,9 @@ func (c *serveCommand) checkUpstream(refuse refuser) {
 	}
 	if !c.Embedded && c.Origin+c.OriginShards == "" {
 		refuse("ELECTRIC_ORIGIN", "give Electric's base URL, or REALTIME_GW_EMBEDDED=1 on a single machine", " is not set")
+	}
+	if _, err := parseAdmitted(c.Admitted); err != nil {
+		refuse("ELECTRIC_MAX_CONCURRENT_REQUESTS", "give Electric's own value, or unset it", " %v", err)
 	}
 	for _, o := range c.origins() {
 		if _, err := electric.New(electric.Config{Origin: o.URL}); err != nil {

@@ -18,9 +18,11 @@ type Config struct {
 	// Source is asked. Required.
 	Source shapes.Patient
 	// Known is how many calls there are at the same time that name a handle, and New
-	// how many others. Defaults: 8,000 and 240, 80 % of what Electric 1.7.12 admits;
-	// 1.2.4 admits 1,000 with a handle.
+	// how many others. Defaults: 80 % of Admits, and 240, 80 % of what Electric admits.
 	Known, New int
+	// Admits says how many calls that name a handle the upstream admits. It is asked
+	// before each, since a version shows itself in an answer. Default: 10,000.
+	Admits func() int
 	// Patience is how long a call waits for its turn. Default 2 s.
 	Patience time.Duration
 }
@@ -31,6 +33,7 @@ type Source struct {
 	source     shapes.Patient
 	patience   time.Duration
 	known, new budget
+	admits     func() int // nil: it does not matter
 }
 
 var _ shapes.Patient = (*Source)(nil)
@@ -45,9 +48,24 @@ type budget struct {
 // New makes a Source.
 func New(c Config) *Source {
 	s := &Source{source: c.Source, patience: cmp.Or(c.Patience, 2*time.Second)}
-	s.known.turns = semaphore.NewWeighted(int64(cmp.Or(c.Known, 8000)))
+	s.known.turns = semaphore.NewWeighted(int64(cmp.Or(c.Known, mostKnown)))
 	s.new.turns = semaphore.NewWeighted(int64(cmp.Or(c.New, 240)))
+	if c.Known == 0 {
+		s.admits = c.Admits
+	}
 	return s
+}
+
+// mostKnown is 80 % of what Electric 1.7.12 admits.
+const mostKnown = 8000
+
+// weight is how much of the budget a call takes that names a handle: the less the
+// upstream admits, the more.
+func (s *Source) weight() int64 {
+	if s.admits == nil {
+		return 1
+	}
+	return int64(min(max(1, mostKnown*10/(8*max(1, s.admits()))), mostKnown))
 }
 
 // Usage is how a budget is doing.
@@ -71,13 +89,13 @@ var errFull = &shapes.Unavailable{RetryAfter: time.Second, Err: errors.New("the 
 
 // enter waits for a call's turn. What it gives ends the turn, once.
 func (s *Source) enter(ctx context.Context, pos shapes.Position) (leave func(), err error) {
-	b := &s.known
+	b, weight := &s.known, s.weight()
 	if pos.Handle == "" || pos.Offset.Kind == shapes.BeforeAll { // then no handle is sent
-		b = &s.new
+		b, weight = &s.new, 1
 	}
-	if !b.turns.TryAcquire(1) {
+	if !b.turns.TryAcquire(weight) {
 		brief, cancel := context.WithTimeout(ctx, s.patience)
-		err := b.turns.Acquire(brief, 1)
+		err := b.turns.Acquire(brief, weight)
 		cancel()
 		if err != nil {
 			if ctx.Err() != nil {
@@ -90,7 +108,7 @@ func (s *Source) enter(ctx context.Context, pos shapes.Position) (leave func(), 
 	b.used.Add(1)
 	return sync.OnceFunc(func() {
 		b.used.Add(-1)
-		b.turns.Release(1)
+		b.turns.Release(weight)
 	}), nil
 }
 

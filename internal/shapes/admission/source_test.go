@@ -156,6 +156,33 @@ func TestBudgets(t *testing.T) {
 	}
 }
 
+// An upstream that says that it admits less is asked for less from then on.
+func TestWhatAnUpstreamAdmits(t *testing.T) {
+	for admits, most := range map[int]int{10_000: 8000, 1000: 800, 20: 16, 1: 1, 0: 1} {
+		synctest.Test(t, func(t *testing.T) {
+			u, says := &upstream{answer: make(chan error)}, 10_000
+			s := New(Config{Source: u, Admits: func() int { return says }})
+			first := ask(t, s, known, 2)
+			first.stop()
+			synctest.Wait()
+			says = admits
+			var calls []*asked
+			for range most + 2 {
+				calls = append(calls, ask(t, s, known, 2))
+			}
+			if u.known != most {
+				t.Errorf("one that admits %d was asked for %d, not for %d", admits, u.known, most)
+			}
+			for _, a := range calls {
+				a.stop()
+			}
+			if synctest.Wait(); s.Stats().Known.Used != 0 {
+				t.Errorf("%+v", s.Stats())
+			}
+		})
+	}
+}
+
 // A read counts until its page is closed, however often that is.
 func TestAPageCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

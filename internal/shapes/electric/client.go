@@ -52,6 +52,7 @@ type Client struct {
 	silence   time.Duration
 	bounds    bounds
 	repairs   atomic.Uint64
+	old       atomic.Bool // it is a version that admits less
 }
 
 var _ shapes.Source = (*Client)(nil)
@@ -264,5 +265,6 @@ func (c *Client) roundTrip(ctx context.Context, target url.URL) (*http.Response,
 		}
 		return nil, fault("asking Electric: %w", brief(err))
 	}
+	c.learn(resp.Header)
 	return resp, nil
 }

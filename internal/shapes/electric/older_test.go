@@ -130,3 +130,25 @@ func TestRefusalsDoNotRepeatValues(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+// 1.2.4 admits a tenth of what later ones do, and says only in its name which it is.
+func TestOlderElectricAdmitsLess(t *testing.T) {
+	c, err := New(Config{Origin: "http://electric"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Admits() != 10_000 {
+		t.Errorf("one that has said nothing admits %d", c.Admits())
+	}
+	for _, says := range []struct {
+		server string
+		admits int
+	}{
+		{"ElectricSQL/1.2.4", 1000}, {"nginx/1.2.4", 1000}, {"", 1000}, {"ElectricSQL/1.7.12", 10_000}, {"ElectricSQL", 10_000},
+		{"ElectricSQL/1", 10_000}, {"ElectricSQL/0.9.0-beta.1", 1000}, {"ElectricSQL/x.y.z", 1000}, {"realtime-gw-embedded/1.2.0", 1000}, {"ElectricSQL/2.0.0", 10_000},
+	} {
+		if c.learn(http.Header{"Electric-Server": {says.server}}); c.Admits() != says.admits {
+			t.Errorf("after %q it admits %d, not %d", says.server, c.Admits(), says.admits)
+		}
+	}
+}
