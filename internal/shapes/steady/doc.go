@@ -14,10 +14,13 @@
 // # How often
 //
 // While a shape fails, one call at a time is made for it, whoever the caller is,
-// and at most two within a second (and a quarter, since some travel faster than others); the others wait for what becomes of that one.
-// The pause before the next grows from a quarter of a second to four, drawn at
-// random from nothing up to that (full jitter), and is never shorter than the
-// upstream's Retry-After. The first success lets everybody through.
+// and at most two within a second; the others wait for what becomes of that one.
+// (It is a second and a quarter here, so that it is one where the calls arrive.) The
+// pause before the next grows from a quarter of a second to four, drawn at random
+// from nothing up to that (full jitter), and is never shorter than the upstream's
+// Retry-After. The first success lets the others through, two a second for a moment
+// more: an upstream may answer some of them and not others, for what they have to be
+// told.
 //
 // Each shape by itself would still be many when there are many. So when three
 // have failed since anything last succeeded, the whole upstream counts as failing

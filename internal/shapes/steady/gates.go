@@ -8,6 +8,7 @@ const (
 	circuit    = time.Second             // of the whole upstream, after many
 	mostRest   = 30 * time.Second        // of what an upstream may ask for
 	window     = 1250 * time.Millisecond // holds at most two calls of what fails: they are a second apart where they arrive, too
+	trial      = 1500 * time.Millisecond // long enough for another call, whenever the last two were
 	tripAt     = 3                       // shapes that fail open the circuit
 	afterFault = 500 * time.Millisecond  // within this the others ask when one has succeeded
 	forgotten  = time.Minute             // after this a failure that nobody came back to
@@ -34,6 +35,7 @@ type gate struct {
 	next     time.Time
 	rested   time.Time    // until then the upstream asked to be left alone
 	begun    [2]time.Time // the last two calls, the later one last
+	well     time.Time    // it has succeeded then, and is on trial; zero: it fails
 }
 
 // pass is the leave to make one call.
@@ -44,19 +46,42 @@ type pass struct {
 	round int   // of own
 	probe bool  // the call is to find out whether what failed is well again
 	all   int   // the origin's round
-	was   *gate // of a call that goes on failing though others succeed; or nil
 }
 
 func newGates(random func(time.Duration) time.Duration) gates {
 	return gates{random: random, shapes: make(map[string]*gate), era: 1}
 }
 
+// known is what is known of a shape that fails, or is on trial. A call that succeeds does
+// not undo what others failed with: that may be because of what is in their answers, which
+// can be large. So the shape is let through at the pace of one that fails until it has been
+// well for a while, and if it fails before, it fails on.
+func (g *gates) known(shape string, now time.Time) *gate {
+	x := g.shapes[shape]
+	if x != nil && !x.well.IsZero() && now.Sub(x.well) >= trial {
+		delete(g.shapes, shape)
+		return nil
+	}
+	return x
+}
+
+// failing says whether the last that is known of a shape is a failure.
+func (g *gates) failing(shape string) bool {
+	x := g.shapes[shape]
+	return x != nil && x.well.IsZero()
+}
+
 // ask gives leave for a call of a shape at this moment, or says when to ask
 // again: at a time, or, if that is zero, when something has changed.
 func (g *gates) ask(shape string, now time.Time) (p *pass, again time.Time) {
-	own := g.shapes[shape]
+	own := g.known(shape, now)
+	onTrial := own != nil && !own.well.IsZero()
 	closed := make([]*gate, 0, 2)
-	if own != nil {
+	if onTrial {
+		if free := own.begun[0].Add(window); now.Before(free) {
+			again = free
+		}
+	} else if own != nil {
 		closed = append(closed, own)
 	}
 	if g.open {
@@ -77,6 +102,9 @@ func (g *gates) ask(shape string, now time.Time) (p *pass, again time.Time) {
 		x.probing = true
 		x.begun = [2]time.Time{x.begun[1], now}
 	}
+	if onTrial {
+		own.begun = [2]time.Time{own.begun[1], now}
+	}
 	p = &pass{shape: shape, begun: now, own: own, all: g.origin.round, probe: len(closed) > 0}
 	if own != nil {
 		p.round = own.round
@@ -88,15 +116,15 @@ func (g *gates) ask(shape string, now time.Time) (p *pass, again time.Time) {
 // alone. Of several calls that were out at the same time one counts.
 func (g *gates) fail(p *pass, now time.Time, rest time.Duration) {
 	g.sweep(now)
-	own := g.shapes[p.shape]
-	counts := own == nil || own == p.own && own.round == p.round
+	own := g.known(p.shape, now)
 	if own == nil {
 		own = &gate{begun: [2]time.Time{{}, p.begun}}
-		if p.was != nil {
-			own.failures, own.begun[0] = p.was.failures, p.was.begun[1]
-		}
 		g.shapes[p.shape] = own
+		p.own = own
+		p.round = own.round
 	}
+	counts := !own.well.IsZero() || own == p.own && own.round == p.round
+	own.well = time.Time{}
 	if counts {
 		g.pause(own, now, rest, shapePause)
 		if own.era != g.era {
@@ -138,7 +166,11 @@ func later(a, b time.Time) time.Time {
 // else fails is worth another try, though not all at the same moment, and not before the
 // upstream wants it.
 func (g *gates) succeed(p *pass, now time.Time) {
-	delete(g.shapes, p.shape)
+	if own := g.known(p.shape, now); own != nil && own.well.IsZero() {
+		own.well = now
+		own.probing = false
+		own.round++
+	}
 	g.era++
 	g.failed = 0
 	if !g.open {
@@ -148,6 +180,9 @@ func (g *gates) succeed(p *pass, now time.Time) {
 	g.origin.probing = false
 	g.origin.round++
 	for _, x := range g.shapes {
+		if !x.well.IsZero() {
+			continue
+		}
 		if soon := later(later(now.Add(g.random(afterFault)), x.rested), x.begun[0].Add(window)); soon.Before(x.next) {
 			x.next = soon
 		}

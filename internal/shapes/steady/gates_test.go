@@ -14,6 +14,7 @@ import (
 type outage struct {
 	shapes, callers int
 	hit             func(shape int) bool
+	partly          bool // every other call succeeds meanwhile
 	lasts           time.Duration
 	takes           time.Duration // until a call has failed
 	rest            time.Duration // the upstream's Retry-After
@@ -32,6 +33,7 @@ func (o outage) play(random func(time.Duration) time.Duration) (begun map[string
 	begun, well = map[string][]time.Time{}, map[string]time.Time{}
 	var out []flying
 	busy := map[string]int{} // callers with a call out
+	calls := make([]int, o.shapes)
 	const tick = 20 * time.Millisecond
 	for now := start; now.Before(end.Add(20*time.Second)) && len(well) < o.shapes; now = now.Add(tick) {
 		for i := 0; i < len(out); {
@@ -44,7 +46,8 @@ func (o outage) play(random func(time.Duration) time.Duration) (begun map[string
 			busy[p.shape]--
 			var n int
 			_, _ = fmt.Sscan(p.shape, &n)
-			if o.hit(n) && now.Before(end) {
+			calls[n]++
+			if o.hit(n) && now.Before(end) && !(o.partly && calls[n]%2 == 0) {
 				g.fail(p, now, o.rest)
 				continue
 			}
@@ -118,6 +121,29 @@ func TestOutage(t *testing.T) {
 			// Once the circuit is open. Before, each shape may fail once by itself.
 			if n := most(all[min(len(all), o.shapes):]); n > 2 {
 				t.Fatalf("the upstream was asked %d times within a second: %v", n, all)
+			}
+		}
+		if len(well) < o.shapes {
+			t.Fatalf("%d of %d shapes are well 20 s after the end", len(well), o.shapes)
+		}
+	})
+}
+
+// A shape that answers some of its callers, and others not, is not asked more often for it.
+func TestPartlyWell(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := outage{
+			shapes: rapid.IntRange(1, 2).Draw(t, "shapes"), callers: rapid.IntRange(1, 6).Draw(t, "callers"),
+			hit: func(int) bool { return true }, partly: true, lasts: 12 * time.Second,
+			takes: time.Duration(rapid.SampledFrom([]int{0, 10, 100, 300}).Draw(t, "takes")) * time.Millisecond,
+		}
+		begun, well := o.play(func(most time.Duration) time.Duration {
+			return time.Duration(rapid.Float64Range(0, 1).Draw(t, "random") * float64(most))
+		})
+		for shape, times := range begun {
+			times = times[min(len(times), o.callers):]
+			if n := most(times); n > 2 {
+				t.Fatalf("shape %s was asked %d times within a second: %v", shape, n, times)
 			}
 		}
 		if len(well) < o.shapes {

@@ -95,11 +95,8 @@ func (s *Source) read(ctx context.Context, def *shapes.Definition, pos shapes.Po
 }
 
 // Wait is shapes.Source's, and fails as Read does. While the shape fails it is
-// read first: a held call says nothing for as long as all is well. But that the read
-// was well does not make the held call's own failures undone: they may be because of
-// what is in its answer, which can be large.
+// read first: a held call says nothing for as long as all is well.
 func (s *Source) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.News, error) {
-	var was *gate
 	for {
 		p, err := s.admit(ctx, def)
 		if err != nil {
@@ -116,20 +113,15 @@ func (s *Source) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Po
 			}
 			_ = reading.close(nil) // what it holds comes with the held call, at once
 		}
-		asked := time.Now()
 		limited, cancel := context.WithTimeoutCause(ctx, s.config.WaitTimeout, errSilent)
 		news, err := s.config.Source.Wait(limited, def, pos)
 		cancel()
 		err = inTime(limited, def, err)
-		if time.Since(asked) >= flows {
-			was = nil // it was held, and that is a success
-		}
-		s.took(ctx, &pass{shape: def.Query(), begun: p.begun, all: -1, was: was}, err)
+		s.took(ctx, &pass{shape: def.Query(), begun: p.begun, all: -1}, err)
 		if !again(ctx, err) {
 			return news, err
 		}
 		s.again.Add(1)
-		was = s.gate(def.Query())
 	}
 }
 
@@ -156,20 +148,16 @@ func (s *Source) Once(ctx context.Context, def *shapes.Definition, pos shapes.Po
 // that there was none because of it.
 func (s *Source) Down(def *shapes.Definition) error {
 	s.mu.Lock()
-	blocked := s.blocked[def.Query()] > 0
-	fault := s.faults[def.Query()]
-	s.mu.Unlock()
-	switch {
-	case fault != nil:
-		return fault
-	case blocked:
-		return errOpen
+	defer s.mu.Unlock()
+	if s.faults[def.Query()] != nil || s.blocked[def.Query()] > 0 {
+		return s.refused(def.Query())
 	}
 	return nil
 }
 
 var (
 	errOpen   = &shapes.Unavailable{Err: errors.New("the upstream answers for no shape, and is asked for another one now and then")}
+	errTrial  = &shapes.Unavailable{Err: errors.New("the upstream failed for this shape a moment ago, and is asked for it twice a second at most")}
 	errSilent = &shapes.Unavailable{Err: errors.New("the upstream did not answer in time")}
 )
 
@@ -219,18 +207,6 @@ func (s *Source) admit(ctx context.Context, def *shapes.Definition) (*pass, erro
 	}
 }
 
-// gate is a copy of what is known of a shape that fails, or nil.
-func (s *Source) gate(shape string) *gate {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	x := s.gates.shapes[shape]
-	if x == nil {
-		return nil
-	}
-	known := *x
-	return &known
-}
-
 func (s *Source) refusal(shape string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -242,7 +218,10 @@ func (s *Source) refused(shape string) error {
 	if fault := s.faults[shape]; fault != nil {
 		return fault
 	}
-	return errOpen
+	if s.gates.open {
+		return errOpen
+	}
+	return errTrial
 }
 
 // took takes in what became of a call.
@@ -257,7 +236,7 @@ func (s *Source) took(ctx context.Context, p *pass, err error) {
 	switch {
 	case failed && ctx.Err() == nil:
 		s.logOf(ctx).Debug().Err(err).Msg("a call to the upstream failed")
-		s.tell(fault, s.gates.shapes[p.shape] == nil && p.was == nil, now)
+		s.tell(fault, s.gates.known(p.shape, now) == nil, now)
 		s.gates.fail(p, now, fault.RetryAfter)
 		s.faults[p.shape] = fault
 	case failed || ctx.Err() != nil && err != nil:
@@ -266,7 +245,7 @@ func (s *Source) took(ctx context.Context, p *pass, err error) {
 		s.gates.succeed(p, now)
 	}
 	for shape := range s.faults {
-		if s.gates.shapes[shape] == nil {
+		if !s.gates.failing(shape) {
 			delete(s.faults, shape)
 		}
 	}
