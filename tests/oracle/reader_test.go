@@ -163,7 +163,9 @@ func (r *reader) takeIn(ctx context.Context, a *answer) (again bool, v *violatio
 	case http.StatusConflict:
 		return false, r.startOver(a, next.handle, body)
 	case http.StatusServiceUnavailable:
-		if a.gateway.over.Load() || r.settings.outages && r.settings.hold < defaultHold {
+		whole := a.asked.live && a.took > r.settings.hold*3/4 // it was held, and ended while a side failed
+		if a.gateway.over.Load() || r.settings.outages && (whole || r.settings.hold < defaultHold) {
+			r.board.count("503", 1)
 			return true, nil
 		}
 	}
