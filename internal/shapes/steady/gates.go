@@ -34,7 +34,7 @@ type gate struct {
 	probing  bool // a call is out that will tell
 	next     time.Time
 	rested   time.Time    // until then the upstream asked to be left alone
-	begun    [2]time.Time // the last two calls, the later one last
+	begun    [2]time.Time // the last two calls but those that succeeded, the later one last
 	well     time.Time    // it has succeeded then, and is on trial; zero: it fails
 }
 
@@ -46,6 +46,7 @@ type pass struct {
 	round int   // of own
 	probe bool  // the call is to find out whether what failed is well again
 	all   int   // the origin's round
+	waits bool  // a held call follows, if this one succeeds
 }
 
 func newGates(random func(time.Duration) time.Duration) gates {
@@ -55,7 +56,8 @@ func newGates(random func(time.Duration) time.Duration) gates {
 // known is what is known of a shape that fails, or is on trial. A call that succeeds does
 // not undo what others failed with: that may be because of what is in their answers, which
 // can be large. So the shape is let through at the pace of one that fails until it has been
-// well for a while, and if it fails before, it fails on.
+// well for a while, and if it fails before, it fails on. A call that succeeds makes place for
+// the next.
 func (g *gates) known(shape string, now time.Time) *gate {
 	x := g.shapes[shape]
 	if x != nil && !x.well.IsZero() && now.Sub(x.well) >= trial {
@@ -123,6 +125,7 @@ func (g *gates) fail(p *pass, now time.Time, rest time.Duration) {
 		p.own = own
 		p.round = own.round
 	}
+	own.note(p.begun)
 	counts := !own.well.IsZero() || own == p.own && own.round == p.round
 	own.well = time.Time{}
 	if counts {
@@ -141,6 +144,26 @@ func (g *gates) fail(p *pass, now time.Time, rest time.Duration) {
 		return
 	}
 	g.pause(&g.origin, now, rest, circuit)
+}
+
+// note has a call count that began then.
+func (x *gate) note(begun time.Time) {
+	switch {
+	case begun.After(x.begun[1]):
+		x.begun = [2]time.Time{x.begun[1], begun}
+	case !begun.Equal(x.begun[1]):
+		x.begun[0] = later(x.begun[0], begun)
+	}
+}
+
+// spare has a call not count that began then.
+func (x *gate) spare(begun time.Time) {
+	switch {
+	case begun.Equal(x.begun[1]):
+		x.begun = [2]time.Time{{}, x.begun[0]}
+	case begun.Equal(x.begun[0]):
+		x.begun[0] = time.Time{}
+	}
 }
 
 // pause ends a gate's round with a failure.
@@ -166,10 +189,15 @@ func later(a, b time.Time) time.Time {
 // else fails is worth another try, though not all at the same moment, and not before the
 // upstream wants it.
 func (g *gates) succeed(p *pass, now time.Time) {
-	if own := g.known(p.shape, now); own != nil && own.well.IsZero() {
-		own.well = now
-		own.probing = false
-		own.round++
+	if own := g.known(p.shape, now); own != nil {
+		if own.well.IsZero() {
+			own.well = now
+			own.probing = false
+			own.round++
+		}
+		if !p.waits {
+			own.spare(p.begun)
+		}
 	}
 	g.era++
 	g.failed = 0

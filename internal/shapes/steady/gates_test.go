@@ -20,7 +20,8 @@ type outage struct {
 	rest            time.Duration // the upstream's Retry-After
 }
 
-// play gives when calls of each shape began while it failed, and when each got its
+// play gives when calls of each shape began while it failed (those that failed, if it is
+// partly well), and when each got its
 // first success after that.
 func (o outage) play(random func(time.Duration) time.Duration) (begun map[string][]time.Time, well map[string]time.Time) {
 	type flying struct {
@@ -49,6 +50,9 @@ func (o outage) play(random func(time.Duration) time.Duration) (begun map[string
 			calls[n]++
 			if o.hit(n) && now.Before(end) && !(o.partly && calls[n]%2 == 0) {
 				g.fail(p, now, o.rest)
+				if o.partly {
+					begun[p.shape] = append(begun[p.shape], p.begun)
+				}
 				continue
 			}
 			g.succeed(p, now)
@@ -67,7 +71,7 @@ func (o outage) play(random func(time.Duration) time.Duration) (begun map[string
 					break
 				}
 				busy[shape]++
-				if now.Before(end) {
+				if now.Before(end) && !o.partly {
 					begun[shape] = append(begun[shape], now)
 				}
 				out = append(out, flying{p, now.Add(o.takes)})
@@ -129,7 +133,7 @@ func TestOutage(t *testing.T) {
 	})
 }
 
-// A shape that answers some of its callers, and others not, is not asked more often for it.
+// A shape that answers some of its calls, and others not, is not asked more often in vain for it.
 func TestPartlyWell(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := outage{

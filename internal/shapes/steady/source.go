@@ -103,6 +103,7 @@ func (s *Source) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Po
 			return nil, err
 		}
 		if p.probe {
+			p.waits = true
 			reading, err := s.call(ctx, p, def, pos)
 			if again(ctx, err) {
 				s.again.Add(1)
