@@ -1,6 +1,7 @@
 package blackbox
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -151,6 +152,10 @@ func badAnswers() []answerCase {
 		{row: "200, without or with an absurd offset", answer: bad(whole, "Electric-Offset", "internal")},
 		{row: "200, without or with an absurd offset", answer: bad(whole, "Electric-Offset", "99999999999999999999_0")},
 		{row: "200, offset goes back", answer: bad(whole, "Electric-Offset", "0_0")},
+		{row: "200, live, a row's offset goes back", only: "live", answer: func(w http.ResponseWriter, q question, _ *http.Request) bool {
+			at := q.offset()
+			return good(w, q, q.next(0), fmt.Sprintf(`[{"key":"k","value":{"id":"k"},"headers":{"operation":"insert","lsn":"%d","op_position":%d}},%s]`, at.Tx, at.Op, upToDateMessage))
+		}},
 		{row: "200 to a read, without a schema", only: "read", answer: bad(whole, "Electric-Schema", "")},
 		{row: "200 to a read, without a schema", only: "read", answer: bad(whole, "Electric-Schema", "internal")},
 		{row: "200, not application/json", answer: bad(whole, "Content-Type", "text/html")},
@@ -163,6 +168,7 @@ func badAnswers() []answerCase {
 		{row: "200, invalid JSON", answer: bad("<html>internal</html>")},
 		{row: "200, invalid JSON", answer: bad("[ROW ROW]")},
 		{row: "200, invalid JSON", answer: bad(`{"message":"internal"}`)},
+		{row: "200, invalid JSON", only: "live", answer: bad(`[{"key":"k","value":{"id":<html>},"headers":{"operation":"insert"}},` + upToDateMessage + "]")},
 		{row: "200, must-refetch in the body", answer: bad(mustRefetch)},
 		{row: "refused, reset, or silent", answer: wire("", true)},
 		{row: "refused, reset, or silent", answer: wire("HTTP/1.1 200", true)},

@@ -103,9 +103,9 @@ func TestRowsThatElectricSkipsOrTellsInParts(t *testing.T) {
 			}
 		})
 		repaired := f.electric.Repairs()
-		for range 5 {
+		for n := range 6 {
 			f.untilTaken(f.ours.env, len(f.followers))
-			f.burst(3)
+			f.burst(1 + n%3)
 			if took := f.settled(); took > late {
 				t.Errorf("%s: the rows took %s", name, took)
 			}

@@ -45,9 +45,9 @@ func isChange(m json.RawMessage) bool { return bytes.Contains(m, []byte(`"operat
 
 func isUpToDate(m json.RawMessage) bool { return bytes.Contains(m, []byte(`"up-to-date"`)) }
 
-// SkipTheLast takes the last of several rows out of a held answer, and leaves the
-// offset that it named: what Electric does where a row closes a chunk of the log. It
-// says whether there were several.
+// SkipTheLast takes the last row out of a held answer, and leaves the offset that it
+// named: what Electric does where a row closes a chunk of the log. It says whether
+// there was one.
 func SkipTheLast(a *Answer) bool {
 	all, last, changes := a.messages(), -1, 0
 	for i, m := range all {
@@ -55,7 +55,7 @@ func SkipTheLast(a *Answer) bool {
 			last, changes = i, changes+1
 		}
 	}
-	if !a.Live() || changes < 2 {
+	if !a.Live() || changes == 0 {
 		return false
 	}
 	a.put(slices.Delete(all, last, last+1))

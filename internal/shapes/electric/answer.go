@@ -56,7 +56,7 @@ func meaning(resp *http.Response, pos shapes.Position) error {
 		}
 	default:
 		return &shapes.Unavailable{
-			RetryAfter: retryAfter(resp.Header.Get("retry-after")),
+			RetryAfter: retryAfter(resp.Header),
 			Err:        fmt.Errorf("status %d from Electric", status),
 		}
 	}
@@ -79,13 +79,22 @@ func isOutOfBounds(body []byte) bool {
 	return bytes.Contains(answer.Errors["offset"], []byte("out of bounds"))
 }
 
-// retryAfter reads the header's form in seconds, the only one Electric uses.
-func retryAfter(value string) time.Duration {
-	seconds, err := strconv.ParseUint(value, 10, 16)
+// retryAfter reads the header: in seconds, as Electric gives it, or as a time, as
+// something between may.
+func retryAfter(h http.Header) time.Duration {
+	value := h.Get("retry-after")
+	if seconds, err := strconv.ParseUint(value, 10, 16); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	until, err := http.ParseTime(value)
 	if err != nil {
 		return 0
 	}
-	return time.Duration(seconds) * time.Second
+	now, err := http.ParseTime(h.Get("date")) // by the clock that the time is of
+	if err != nil {
+		now = time.Now()
+	}
+	return max(until.Sub(now), 0)
 }
 
 // head reads what stands before the rows: where an answer to a question at pos
@@ -178,6 +187,8 @@ func readBatch(ctx context.Context, resp *http.Response) (*shapes.Batch, error) 
 		return nil, fault("a live answer has an empty body")
 	case none:
 		return &shapes.Batch{UpToDate: true}, nil
+	case !json.Valid(body):
+		return nil, fault("a live answer is not JSON")
 	}
 	batch := shapes.Batch{Rows: body[:0]}
 	if _, err := batch.Fill(shapes.NewBytesScanner(body), maxLive+1); err != nil {

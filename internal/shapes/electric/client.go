@@ -129,27 +129,65 @@ func (c *Client) Read(ctx context.Context, def *shapes.Definition, pos shapes.Po
 //
 // Electric can name the end of a log chunk in an answer that lacks the row which
 // filled the chunk; who goes on from there never sees that row. So the next place is
-// that of the last row, and the answer is not up to date: the flight reads on.
+// that of the last row, and the answer is not up to date: the flight reads on. If that
+// row was the only one, it is read here.
 func (c *Client) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.News, error) {
+	news, lacks, err := c.hold(ctx, def, pos)
+	switch {
+	case err != nil:
+		return nil, c.concealed(err, def)
+	case lacks:
+		return c.readSkipped(ctx, def, pos)
+	}
+	if last := news.Last; last.Kind == shapes.At && last.Compare(news.Next.Offset) < 0 {
+		news.Next.Offset, news.UpToDate = last, false
+		c.repairs.Add(1)
+	}
+	return news, nil
+}
+
+// hold makes one held call. lacks says that there is a body without rows, and an offset
+// that has moved. Its errors are not fit for a log yet.
+func (c *Client) hold(ctx context.Context, def *shapes.Definition, pos shapes.Position) (news *shapes.News, lacks bool, err error) {
 	resp, err := c.ask(ctx, def, pos, true)
 	if err != nil {
-		return nil, c.concealed(err, def)
+		return nil, false, err
 	}
 	defer resp.Body.Close()
 	next, err := head(resp, pos, true)
 	if err != nil {
-		return nil, c.concealed(err, def)
+		return nil, false, err
 	}
 	batch, err := readBatch(ctx, resp)
 	if err != nil {
-		return nil, c.concealed(err, def)
+		return nil, false, err
 	}
-	news := &shapes.News{Next: next, Batch: *batch}
-	if batch.Last.Kind == shapes.At && batch.Last.Compare(next.Offset) < 0 {
-		news.Next.Offset, news.UpToDate = batch.Last, false
+	if batch.Last.Kind == shapes.At && batch.Last.Compare(pos.Offset) <= 0 {
+		return nil, false, fault("a live answer to a question at offset %s ends with the row at %s", pos.Offset, batch.Last)
+	}
+	lacks = resp.StatusCode == http.StatusOK && batch.Count == 0 && next != pos
+	return &shapes.News{Next: next, Batch: *batch}, lacks, nil
+}
+
+// readSkipped reads what stands between a place and one that an answer without rows named:
+// nothing, or what that answer lacks.
+func (c *Client) readSkipped(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.News, error) {
+	page, err := c.Read(ctx, def, pos)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = page.Close() }()
+	news := shapes.News{Next: page.Next}
+	whole, err := news.Fill(page.Messages, maxLive)
+	switch {
+	case err != nil:
+		return nil, err
+	case !whole:
+		return nil, c.concealed(fault("what a live answer lacks is larger than %d bytes", maxLive), def)
+	case news.Count > 0:
 		c.repairs.Add(1)
 	}
-	return news, nil
+	return &news, nil
 }
 
 // Repairs is how many live answers named an offset beyond their last row, so that

@@ -137,6 +137,8 @@ func TestWhatAnswersMean(t *testing.T) {
 		"500":                  {status(500, "host db.internal"), unavailable(0)},
 		"503":                  {status(503, "", "retry-after", "10"), unavailable(10 * time.Second)},
 		"503, odd retry-after": {status(503, "", "retry-after", "-1"), unavailable(0)},
+		"503 until":            {status(503, "", "retry-after", "Fri, 21 Aug 2026 10:00:07 GMT", "date", "Fri, 21 Aug 2026 10:00:00 GMT"), unavailable(7 * time.Second)},
+		"503 until before":     {status(503, "", "retry-after", "Fri, 21 Aug 2026 09:00:00 GMT", "date", "Fri, 21 Aug 2026 10:00:00 GMT"), unavailable(0)},
 		"redirect":             {status(302, "", "location", "http://127.0.0.1:1/"), unavailable(0)},
 		"304":                  {status(304, ""), unavailable(0)},
 		"no handle":            {rows("", "9_0", "[]"), unavailable(0)},

@@ -65,6 +65,7 @@ func TestABrokenAnswerIsNeverTakenForAWholeOne(t *testing.T) {
 				<-server.asked
 			}
 			server.script <- reply{wire: wire, hangUp: true}
+			q, _ = x.asked()
 			if got, err := ask(t, client, q); err != nil {
 				t.Fatalf("whole: %+v, %v", got, err)
 			}

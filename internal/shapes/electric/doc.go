@@ -45,6 +45,7 @@
 //	200, without or with an absurd handle     Unavailable   503
 //	200, without or with an absurd offset     Unavailable   503
 //	200, offset goes back                     Unavailable   503
+//	200, live, a row's offset goes back       Unavailable   503
 //	200 to a read, without a schema           Unavailable   503
 //	200, not application/json                 Unavailable   503
 //	200, gzip                                 Unavailable   503
@@ -57,7 +58,7 @@
 // Why, where it does not go without saying:
 //
 //   - A live 200 that names an offset beyond its last row may lack a row: its reader
-//     goes on from the last row. One without up-to-date is read on by package flight
+//     goes on from the last row, and if there is none, what is behind the old place is read. One without up-to-date is read on by package flight
 //     before anybody is answered, and a page without up-to-date by package merge.
 //   - Electric before 1.0.4 had 204 for a held request of which nothing came. A body
 //     of no bytes under a 200 was lost on the way, and is not "nothing new".
@@ -72,6 +73,8 @@
 //     in the log. Clients come back after a 500, and not after a 4xx.
 //   - 401 is about our secret and not about the client's: it waits until somebody has
 //     set it right, and the log says so as an error at once (Unavailable.Misconfigured).
+//   - A live answer is held whole, and is JSON. One that is read is cut into messages as it
+//     comes, and what is between the brackets of a message is not looked at.
 //   - This client says that it takes no compression, and no If-None-Match.
 //
 // A 409 and a 503 leave the client's place as it was: the 503 says Retry-After: 1,

@@ -1,9 +1,11 @@
 package electric
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,6 +53,40 @@ func TestARowThatElectricSkips(t *testing.T) {
 		}
 		if news.Next.Offset != shapes.LogOffset(9, 2) || client.Repairs() != 1 {
 			t.Errorf("%s: goes on at %s, %d repairs, asked %q", name, news.Next.Offset, client.Repairs(), asked)
+		}
+	}
+}
+
+// It was the only row of its answer: then what is behind the old place is read, and
+// that is the answer.
+func TestTheOnlyRowIsSkipped(t *testing.T) {
+	var asked []string
+	client := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		asked = append(asked, q.Get("offset")+" "+q.Get("live"))
+		header(w, "123-456", "9_2")
+		if q.Get("live") == "true" {
+			_, _ = io.WriteString(w, "["+caughtUp+"]")
+			return
+		}
+		_, _ = io.WriteString(w, "["+change(9, 2)+","+caughtUp+"]")
+	})
+	news, err := client.Wait(t.Context(), def, place)
+	if err != nil || string(news.Rows) != change(9, 2) || !news.UpToDate || news.Next.Offset != shapes.LogOffset(9, 2) || client.Repairs() != 1 {
+		t.Errorf("%+v, %v, %d repairs, asked %q", news, err, client.Repairs(), asked)
+	}
+}
+
+// Rows that lie behind the reader are not the reader's.
+func TestRowsThatGoBack(t *testing.T) {
+	for _, row := range []string{change(3, 0), change(7, 2)} {
+		client := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+			header(w, "123-456", "9_2")
+			_, _ = io.WriteString(w, "["+row+","+caughtUp+"]")
+		})
+		var fault *shapes.Unavailable
+		if news, err := client.Wait(t.Context(), def, place); !errors.As(err, &fault) || !strings.Contains(err.Error(), "at offset 7_2") {
+			t.Errorf("%s: %+v, %v", row, news, err)
 		}
 	}
 }
