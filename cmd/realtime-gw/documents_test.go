@@ -119,7 +119,25 @@ func TestAlarmsAreSaid(t *testing.T) {
 	if messages < 10 {
 		t.Errorf("%d messages", messages)
 	}
+	said := 0
+	for _, message := range regexp.MustCompile(`\.(?:Warn|Error)\(\)[^;\n]*\.Msg\("([^"]+)"\)`).FindAllStringSubmatch(source.String(), -1) {
+		said++
+		if !strings.Contains(alarms, message[1]) && !strings.Contains(devOnly, message[1]) {
+			t.Errorf("%q is not among the alarms", message[1])
+		}
+	}
+	if said < 10 {
+		t.Errorf("%d messages are said", said)
+	}
 }
+
+// devOnly are what the workload of dev says.
+const devOnly = `
+a simulated run is given up
+some simulated runs were left unfinished
+stopping Postgres
+the simulated workload could not write; it tries again
+`
 
 // Nothing is read from the environment but by the command line, so that the list
 // of those is the whole.

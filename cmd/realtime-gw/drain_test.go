@@ -76,7 +76,7 @@ func TestDrainUnderSubscribers(t *testing.T) {
 		tick.Stop()
 		break
 	}
-	if took, code := time.Since(began), leaving.wait(); code != 0 || took > drain+10*time.Second {
+	if took, code := time.Since(began), leaving.wait(); code != 0 || took > drain+4*time.Second {
 		t.Errorf("ended after %v with %d", took, code)
 	}
 	change(t, pool, "last")

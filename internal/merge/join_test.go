@@ -1,6 +1,7 @@
 package merge
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -43,11 +44,38 @@ func joining(t *testing.T, a, b *fake, after time.Duration, check func(t *testin
 	})
 }
 
+// caughtUp has nothing to tell who reads it, but its schema.
+func caughtUp() *fake { return newFake(answer{body: "[" + end + "]", next: place(1)}) }
+
+// Columns that differ are found when a side joins, too.
+func TestASideOfAnotherSchemaDoesNotJoin(t *testing.T) {
+	for _, after := range []time.Duration{0, time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			a, b := caughtUp(), newFake(answer{body: "[" + row(7) + "," + end + "]", next: inf()})
+			b.schema = `{"id":{"type":"int4"}}`
+			groups := [Sides]*flight.Group{flight.New(flight.Config{Source: a}), flight.New(flight.Config{Source: b})}
+			defer groups[0].Close()
+			defer groups[1].Close()
+			def := shapes.Define(shapes.LegacyTable, []string{"id"}, shapes.Equal("id", "x"))
+			got, err := New(Config{Upstreams: groups}).Next(t.Context(), Request{
+				Definitions: [Sides]*shapes.Definition{def, def}, From: oneAt, Hold: hold, Gains: gaining(after),
+			})
+			var mismatch *shapes.ColumnMismatch
+			if !errors.As(err, &mismatch) || mismatch.Column != "id" {
+				t.Errorf("%+v, %v", got, err)
+			}
+			if a.open+b.open != 0 {
+				t.Errorf("%d and %d pages are open", a.open, b.open)
+			}
+		})
+	}
+}
+
 // The first rows of a second table reach who is held at once, as inserts.
 func TestASideJoinsWhileAClientIsHeld(t *testing.T) {
 	for _, after := range []time.Duration{0, 5 * time.Second} {
 		b := newFake(answer{body: "[" + row(7) + "," + snapshot5 + "," + end + "]", next: inf()})
-		joining(t, newFake(), b, after, func(t *testing.T, got *Answer, held time.Duration) {
+		joining(t, caughtUp(), b, after, func(t *testing.T, got *Answer, held time.Duration) {
 			if held != after {
 				t.Errorf("held for %v", held)
 			}
@@ -68,7 +96,7 @@ func TestASideJoinsWhileAClientIsHeld(t *testing.T) {
 func TestASideWithoutRowsJoinsInSilence(t *testing.T) {
 	b := newFake(answer{body: "[" + snapshot5 + "," + end + "]", next: inf()})
 	b.news = []answer{{body: "[" + row(8) + "," + end + "]", next: place(9)}}
-	joining(t, newFake(), b, time.Second, func(t *testing.T, got *Answer, held time.Duration) {
+	joining(t, caughtUp(), b, time.Second, func(t *testing.T, got *Answer, held time.Duration) {
 		if held != time.Second || got.Next != bothAt(opened(1, true), opened(9, true)) || !strings.Contains(body(t, got), row(8)) {
 			t.Errorf("after %v: %+v %s", held, got.Next, body(t, got))
 		}
@@ -79,7 +107,7 @@ func TestASideWithoutRowsJoinsInSilence(t *testing.T) {
 // as the upstream gave, and the place behind that.
 func TestALargeSideJoins(t *testing.T) {
 	b := newFake(answer{body: "[" + rows(pageLarger) + "]", next: place0(0)})
-	joining(t, newFake(), b, time.Second, func(t *testing.T, got *Answer, _ time.Duration) {
+	joining(t, caughtUp(), b, time.Second, func(t *testing.T, got *Answer, _ time.Duration) {
 		joined := shapes.Progress{Opened: true, Position: place0(0)}
 		if got.UpToDate || got.Next != bothAt(opened(1, true), joined) || got.Size() >= 0 || body(t, got) != "["+rows(pageLarger)+"]" {
 			t.Errorf("%+v", got)
@@ -90,7 +118,7 @@ func TestALargeSideJoins(t *testing.T) {
 // A side that cannot be read in time has not joined: the hold ends as it would
 // have, and news of the other side does not wait.
 func TestASideThatIsSlowToJoin(t *testing.T) {
-	joining(t, newFake(), newFake(), time.Second, func(t *testing.T, got *Answer, held time.Duration) {
+	joining(t, caughtUp(), newFake(), time.Second, func(t *testing.T, got *Answer, held time.Duration) {
 		if held != hold || got.Next != oneAt || !got.UpToDate {
 			t.Errorf("after %v: %+v", held, got)
 		}

@@ -43,10 +43,43 @@ func (r *run) read(side int) {
 	if r.state.Sides[side].Followed { // what is in hand does not wait for more
 		ask = r.merger.config.Upstreams[side].Once
 	}
+	joined, place := r.joined(side)
 	go func() {
 		page, err := ask(ctx, def, pos)
+		if err == nil && joined >= 0 {
+			if err = r.merger.agree(ctx, page, joined, r.req.Definitions[joined], place); err != nil {
+				_ = page.Close()
+			}
+		}
 		r.results <- r.merger.take(side, page, err, cancel)
 	}()
+}
+
+// joined is the other side and its place, if this one is about to be read from its
+// beginning by a client that has the other already, and its schema; or -1.
+func (r *run) joined(side int) (other int, place shapes.Position) {
+	if r.req.Hold == 0 || r.state.Sides[side].Position.Offset.Kind != shapes.BeforeAll {
+		return -1, place
+	}
+	for i := range r.state.Sides {
+		if p := r.state.Sides[i].Progress; i != side && p.Opened && p.Offset.Kind != shapes.BeforeAll {
+			return i, p.Position
+		}
+	}
+	return -1, place
+}
+
+// agree refuses a page whose columns differ from those of a side that the client has: who
+// is held is told the schema no more. Where the other side does not answer now, nothing is
+// known against it.
+func (m *Merger) agree(ctx context.Context, page *shapes.Page, other int, def *shapes.Definition, place shapes.Position) error {
+	has, err := m.config.Upstreams[other].Once(ctx, def, place)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = has.Close() }()
+	_, err = shapes.MergeSchemas(has.Schema, page.Schema)
+	return err
 }
 
 // take holds a page, as far as that goes.

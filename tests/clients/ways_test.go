@@ -5,12 +5,17 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/realtime-gw/realtime-gw/internal/runid"
 	"github.com/realtime-gw/realtime-gw/tests/upstream"
 )
+
+// notLate is shorter than what is left of a hold, of 17 s at the least, of clients that have
+// just begun to wait.
+const notLate = 12 * time.Second
 
 // TestElectricsWays puts clients of three kinds, Electric's with a Shape too, before an upstream that does what Electric
 // does now and then: it skips the row that closes a chunk of its log, tells a
@@ -63,7 +68,13 @@ func TestElectricsWays(t *testing.T) {
 		})
 	}
 	for range 2 {
-		c.step(burst)
+		c.polling()
+		burst()
+		began := time.Now()
+		c.settle(c.feeds...)
+		if took := time.Since(began); took > notLate {
+			t.Errorf("rows took %v: somebody waited for the end of a hold", took)
+		}
 	}
 	if skipped.Load() == 0 || parts.Load() == 0 {
 		t.Errorf("%d rows were skipped, %d transactions told in parts", skipped.Load(), parts.Load())

@@ -63,8 +63,12 @@ type asked struct {
 
 // busiest is how many live requests a client may make within a second, for one feed:
 // a stream lasts longer, and a rotation ends it and makes one more. While gateways
-// are killed it may have to ask a few times more.
+// are killed it has to ask a few times more.
 const busiest = 3
+
+// busiestWhileKilled is the same where gateways are killed: each of its tries may meet one
+// that is gone, and it pauses longer and longer between them.
+const busiestWhileKilled = 8
 
 // runClient has a client of npm follow the reader's feed, and takes in what it gives
 // to its application. It never starts over but for a rotation, and never ends.
@@ -143,8 +147,12 @@ func (c *clientLines) take(line []byte) *violation {
 			break
 		}
 		c.recent = append(c.recent, said.Request.At)
-		if n := len(c.recent); n > busiest && c.recent[n-1]-c.recent[n-1-busiest] < 1000 && !r.settings.takeovers {
-			return found(stuck, "%d live requests within %d ms", busiest+1, c.recent[n-1]-c.recent[n-1-busiest])
+		most := busiest
+		if r.settings.takeovers {
+			most = busiestWhileKilled
+		}
+		if n := len(c.recent); n > most && c.recent[n-1]-c.recent[n-1-most] < 1000 {
+			return found(stuck, "%d live requests within %d ms", most+1, c.recent[n-1]-c.recent[n-1-most])
 		}
 	case said.Response != nil:
 		r.note("%s -> %d", said.Response.Offset, said.Response.Status)

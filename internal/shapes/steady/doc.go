@@ -15,7 +15,7 @@
 //
 // While a shape fails, one call at a time is made for it, whoever the caller is,
 // and at most two within a second; the others wait for what becomes of that one.
-// (It is a second and a quarter here, so that it is one where the calls arrive.) The
+// (It is a second and a half here, so that it is one where the calls arrive.) The
 // pause before the next grows from a quarter of a second to four, drawn at random
 // from nothing up to that (full jitter), and is never shorter than the upstream's
 // Retry-After. The first success lets the others through, two a second for a moment

@@ -7,8 +7,8 @@ const (
 	shapePause = 4 * time.Second         // of one shape, after many
 	circuit    = time.Second             // of the whole upstream, after many
 	mostRest   = 30 * time.Second        // of what an upstream may ask for
-	window     = 1250 * time.Millisecond // holds at most two calls of what fails: they are a second apart where they arrive, too
-	trial      = 1500 * time.Millisecond // long enough for another call, whenever the last two were
+	window     = 1500 * time.Millisecond // holds at most two calls of what fails: they are a second apart where they arrive, too
+	trial      = 1750 * time.Millisecond // long enough for another call, whenever the last two were
 	tripAt     = 3                       // shapes that fail open the circuit
 	afterFault = 500 * time.Millisecond  // within this the others ask when one has succeeded
 	forgotten  = time.Minute             // after this a failure that nobody came back to
