@@ -1,8 +1,8 @@
 // Package faults shows that a failing upstream is invisible to those who only wait.
 //
-// 200 clients follow 20 feeds: 170 are plain ones in this process, which do what
+// 200 clients follow 20 feeds: 167 are plain ones in this process, which do what
 // Electric's TypeScript client does, and end where that would end (reader_test.go,
-// stream_test.go), and 30 are subscriptions of real npm clients in a few Node processes
+// stream_test.go), and 33 are subscriptions of real npm clients in a few Node processes
 // (npm_test.go). Their gateway asks a real shape server over TCP, by a toxiproxy for
 // each of the two tables, so that one side can be broken on the wire while the other is
 // well; behind them stands a front that answers with statuses and is restarted, while

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	plain = 170 // clients in this process
+	plain = 167 // clients in this process
 	onBig = 3   // of them on the feed that is streamed
 )
 
@@ -179,10 +179,7 @@ func (c *cast) arrives(what string, table runid.Table, n int) {
 		return true
 	}, func(p *process, f *feed) bool {
 		for key, r := range want[f] {
-			if p.sdk {
-				key, _ = r["friendlyId"].(string)
-			}
-			if markOf(p.held[f.name][key]) < n {
+			if markOf(p.held[f.name][p.key(key, r)]) < n {
 				return false
 			}
 		}

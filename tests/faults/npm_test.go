@@ -20,7 +20,8 @@ import (
 // process is a Node process with an npm client that follows several feeds.
 type process struct {
 	name  string
-	sdk   bool // it gives runs by friendly ids, and says nothing of one that is deleted
+	sdk   bool   // it gives runs, and says nothing of one that is deleted
+	by    string // the column by whose value it names rows; "": by their keys
 	feeds []*feed
 
 	mu      sync.Mutex
@@ -32,7 +33,7 @@ type process struct {
 	ended   bool
 }
 
-// npmClients are the 30 subscriptions, by the process that holds them.
+// npmClients are the 33 subscriptions, by the process that holds them.
 func (s *scene) npmClients() []*process {
 	legacy, v2 := s.byRun[runid.Legacy], s.byRun[runid.V2]
 	return []*process{
@@ -43,6 +44,7 @@ func (s *scene) npmClients() []*process {
 		s.node("@electric-sql/client 1.0.14 sse", "shapestream.mjs", "electric-client-1.0", true, s.byTag[4], s.byTag[3], s.byBatch[1], v2[2]),
 		s.node("@electric-sql/client 1.5.28", "shapestream.mjs", "electric-client-1.5", false, s.byTag[5], s.byPair[2], s.byBatch[1], legacy[0], v2[3]),
 		s.node("@electric-sql/client 1.5.28 sse", "shapestream.mjs", "electric-client-1.5", true, s.byTag[0], s.byPair[0], s.byBatch[0], legacy[1], v2[0]),
+		s.node("@tanstack/electric-db-collection 0.4.10", "tanstack.mjs", "", false, s.byTag[1], s.byBatch[0], v2[1]),
 	}
 }
 
@@ -52,6 +54,12 @@ func (s *scene) node(name, script, module string, sse bool, feeds ...*feed) *pro
 	p := &process{
 		name: name, sdk: script == "sdk.mjs", feeds: feeds, changed: make(chan struct{}),
 		held: make(map[string]map[string]map[string]any), starts: make(map[string]int),
+	}
+	switch script {
+	case "sdk.mjs":
+		p.by = "friendlyId"
+	case "tanstack.mjs":
+		p.by = "id"
 	}
 	var list []map[string]string
 	for _, f := range feeds {
@@ -166,6 +174,14 @@ func (p *process) await(ctx context.Context, ok func() bool) error {
 	}
 }
 
+// key is what the client names a row by.
+func (p *process) key(key string, r row) string {
+	if p.by != "" {
+		key, _ = r[p.by].(string)
+	}
+	return key
+}
+
 // differs says how what is held of a feed differs from the truth, or "". It is asked under
 // the lock.
 func (p *process) differs(f *feed, truth map[string]row) string {
@@ -174,9 +190,7 @@ func (p *process) differs(f *feed, truth map[string]row) string {
 		return fmt.Sprintf("%s: %d rows, not %d", f.name, len(held), len(truth))
 	}
 	for key, want := range truth {
-		if p.sdk {
-			key, _ = want["friendlyId"].(string)
-		}
+		key = p.key(key, want)
 		got := held[key]
 		if n := markOf(got); got == nil || n != want.number() {
 			return fmt.Sprintf("%s: %s has number %d, not %d", f.name, key, n, want.number())
