@@ -57,13 +57,13 @@ func (a *Answer) note(side int, b *shapes.Batch) {
 }
 
 // finish makes the answer of what is in hand.
-func (r *run) finish() (*Answer, error) {
+func (r *Held) finish() (*Answer, error) {
 	a := &r.answer
 	if r.req.Hold == 0 {
 		var headers []string
-		for i := range r.schemas {
+		for i := range r.state.Sides {
 			if r.state.Sides[i].Opened {
-				headers = append(headers, r.schemas[i])
+				headers = append(headers, r.reads.schemas[i])
 			}
 		}
 		var err error
