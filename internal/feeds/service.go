@@ -3,6 +3,7 @@ package feeds
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/cursor"
@@ -34,6 +35,8 @@ type Service struct {
 	config Config
 	cuts   *cuts
 	known  known
+
+	lastLive atomic.Pointer[number]
 }
 
 // New makes a Service.
@@ -143,7 +146,11 @@ func (s *Service) Next(ctx context.Context, f *Feed, p Place, live bool) (*Batch
 	}
 	h := s.begin(ctx, f, &at, merge.Request{})
 	h.Wait()
-	return s.batch(f, &at, p.Expired, h)
+	b := new(Batch)
+	if err := s.batch(b, f, &at, p.Expired, h); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // begin has the merger begin to answer a request.
@@ -152,19 +159,19 @@ func (s *Service) begin(ctx context.Context, f *Feed, at *cursor.Cursor, req mer
 	return s.config.Merger.Begin(ctx, req)
 }
 
-// batch is the answer, once it was waited for. It moves the place behind it.
-func (s *Service) batch(f *Feed, at *cursor.Cursor, expired string, h *merge.Held) (*Batch, error) {
+// batch makes b of the answer, once it was waited for. It moves the place behind it.
+func (s *Service) batch(b *Batch, f *Feed, at *cursor.Cursor, expired string, h *merge.Held) error {
 	answer, err := h.Answer()
 	if err != nil {
-		return nil, s.meaning(f, err)
+		return s.meaning(f, err)
 	}
 	at.Sides, at.Xmin = answer.Next, answer.Xmin
-	b := &Batch{Schema: answer.Schema, UpToDate: answer.UpToDate, Answer: answer}
+	*b = Batch{Schema: answer.Schema, UpToDate: answer.UpToDate, Answer: answer}
 	if b.Handle, b.Offset, err = s.encode(f, at, expired); err != nil {
 		answer.Close()
-		return nil, &Unavailable{err}
+		return &Unavailable{err}
 	}
-	return b, nil
+	return nil
 }
 
 // at reads the place. A client that starts gets a new floor; of the handle that

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/cursor"
@@ -83,6 +84,7 @@ type Held struct {
 	stream  *Stream
 	gains   [merge.Sides]<-chan struct{} // those that end it
 	release func()                       // nil: nothing is watched
+	batch   Batch
 }
 
 // Hold begins to wait for what follows the place: it is Next with live, in parts, so
@@ -102,13 +104,13 @@ func (h *Held) Batch() (*Batch, error) {
 	if h.release != nil {
 		defer h.release()
 	}
-	b, err := r.service.batch(r.feed, &r.at, r.place.Expired, h.Held)
-	if err != nil {
+	b := &h.batch
+	if err := r.service.batch(b, r.feed, &r.at, r.place.Expired, h.Held); err != nil {
 		return nil, err
 	}
 	r.gained = isClosed(h.gains[0]) || isClosed(h.gains[1])
 	r.began = true
-	b.Cursor = cursor.Live(r.service.config.Now(), r.place.Cursor)
+	b.Cursor = r.service.live(r.place.Cursor)
 	return b, nil
 }
 
@@ -128,6 +130,25 @@ func (b *Batch) WriteEvents(w io.Writer) (rotated bool, err error) {
 func (r *Stream) Ends() bool {
 	until := r.place.Until
 	return r.gained || isClosed(r.cut) || !until.IsZero() && !until.After(r.service.config.Now())
+}
+
+// number is one and its text.
+type number struct {
+	n    uint64
+	text string
+}
+
+// live is the next live cursor.
+func (s *Service) live(previous string) string {
+	n, shared := cursor.Live(s.config.Now(), previous)
+	if last := s.lastLive.Load(); shared && last != nil && last.n == n {
+		return last.text
+	}
+	text := strconv.FormatUint(n, 10)
+	if shared {
+		s.lastLive.Store(&number{n, text})
+	}
+	return text
 }
 
 func isClosed(c <-chan struct{}) bool {

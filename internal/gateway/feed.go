@@ -109,25 +109,39 @@ func write(ctx context.Context, w http.ResponseWriter, client dialect, batch *fe
 		batch.Recast(recast)
 	}
 	h := w.Header()
-	h.Set("Content-Type", jsonType)
-	h.Set("Electric-Handle", batch.Handle)
-	h.Set("Electric-Offset", batch.Offset)
+	values := make(headerValues, 0, maxHead)
+	values.set(h, "Content-Type", jsonType)
+	values.set(h, "Electric-Handle", batch.Handle)
+	values.set(h, "Electric-Offset", batch.Offset)
 	if batch.Cursor != "" {
-		h.Set("Electric-Cursor", batch.Cursor)
+		values.set(h, "Electric-Cursor", batch.Cursor)
 	}
 	if batch.Schema != "" {
-		h.Set("Electric-Schema", batch.Schema)
+		values.set(h, "Electric-Schema", batch.Schema)
 	}
 	if batch.UpToDate {
-		h["Electric-Up-To-Date"] = []string{""}
+		values.set(h, "Electric-Up-To-Date", "")
 	}
 	client.head(h)
-	if size := batch.Size(); size >= 0 {
-		h.Set("Content-Length", strconv.Itoa(size))
+	if length := batch.Length(); length != "" {
+		values.set(h, "Content-Length", length)
 	}
 	w.WriteHeader(http.StatusOK)
 	if _, err := batch.WriteTo(w); err != nil && ctx.Err() == nil {
 		zerolog.Ctx(ctx).Error().Err(err).Msg("an answer broke off: its connection is cut so that it is not taken for a whole one")
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// maxHead is how many headers write sets.
+const maxHead = 7
+
+// headerValues are values of headers in one piece of memory.
+type headerValues []string
+
+// set is http.Header's Set, for a name as it is written there.
+func (v *headerValues) set(h http.Header, name, value string) {
+	*v = append(*v, value)
+	last := len(*v) - 1
+	h[name] = (*v)[last : last+1 : last+1]
 }

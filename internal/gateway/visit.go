@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
 )
 
@@ -42,8 +43,11 @@ func visitOf(ctx context.Context) *visit {
 // Value implements context.Context. What net/http knows nothing of may be the logger,
 // under a key that only its package has.
 func (v *visit) Value(key any) any {
-	if key == (visitKey{}) {
+	switch key {
+	case visitKey{}:
 		return v
+	case chi.RouteCtxKey: // which is looked for before there is one
+		return nil
 	}
 	if found := v.Context.Value(key); found != nil || v.entrance == nil {
 		return found

@@ -145,7 +145,7 @@ func (r *Held) land(side int) {
 		r.fail(side, err)
 		return
 	}
-	r.answer.add(side, &news.Batch)
+	r.answer.addNews(side, news)
 	r.apply(Event{Kind: News, Side: side, Next: news.Next, UpToDate: news.UpToDate, Rows: news.Count > 0})
 }
 
