@@ -113,11 +113,14 @@ func assemble(p parts) (*assembly, error) {
 		Census: a.census,
 		MaxAge: p.maxAge,
 	})
-	a.handler, err = gateway.New(gateway.Config{
+	config := gateway.Config{
 		Auth: authenticator, Finder: finder, Feeds: a.feeds,
-		Slots: p.slots, ConcurrencyLimit: p.limit, Ready: a.ready.Load, Draining: a.draining.Load, Observer: p.metrics, Trace: p.traces.Handler, Log: p.log,
-	})
-	if err != nil {
+		Slots: p.slots, ConcurrencyLimit: p.limit, Ready: a.ready.Load, Draining: a.draining.Load, Observer: p.metrics, Log: p.log,
+	}
+	if p.traces != nil {
+		config.Trace = p.traces.Handler
+	}
+	if a.handler, err = gateway.New(config); err != nil {
 		a.close()
 		return nil, err
 	}

@@ -48,7 +48,10 @@ type Cache struct {
 	branches *memo.Memo[branchID, *Environment]
 }
 
-var _ Source = (*Cache)(nil)
+var (
+	_ Source     = (*Cache)(nil)
+	_ Rememberer = (*Cache)(nil)
+)
 
 // digest stands for a key, so that texts that open nothing are not kept.
 type digest [sha256.Size]byte
@@ -91,6 +94,9 @@ func (c *Cache) Counts() map[string]memo.Counts {
 func (c *Cache) EnvironmentByID(ctx context.Context, id string) (*Entry, error) {
 	return c.byID.Get(ctx, id, c.source.EnvironmentByID)
 }
+
+// Remembered is EnvironmentByID, where that would not have to ask.
+func (c *Cache) Remembered(id string) (*Entry, bool) { return c.byID.Known(id) }
 
 // RereadEnvironmentByID is EnvironmentByID, at most a second old. It asks the
 // source at most once in a second for each environment.

@@ -15,11 +15,13 @@ type publicToken struct {
 	rereader  Rereader // nil: the directory's answers are as new as they get
 	parser    *jwt.Parser
 	now       func() time.Time
+	verified  *verified
 }
 
 func newPublicToken(directory Directory, now func() time.Time) publicToken {
 	rereader, _ := directory.(Rereader)
-	return publicToken{directory: directory, rereader: rereader, now: now, parser: jwt.NewParser(
+	rememberer, _ := directory.(Rememberer)
+	return publicToken{directory: directory, rereader: rereader, now: now, verified: &verified{directory: rememberer, now: now}, parser: jwt.NewParser(
 		// One algorithm for one kind of key: the header must not choose. With a
 		// choice, "none" needs no key, and a public key becomes an HMAC secret.
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
@@ -43,13 +45,13 @@ func (c publicToken) authenticate(ctx context.Context, text string, _ http.Heade
 	if entry, err = found(entry, err, unknownToken); err != nil {
 		return nil, err
 	}
-	verified, err := c.verify(text, entry)
+	verified, key, err := c.verify(text, entry)
 	if errors.Is(err, jwt.ErrTokenSignatureInvalid) && c.rereader != nil {
 		entry, err = c.rereader.RereadEnvironmentByID(ctx, id)
 		if entry, err = found(entry, err, unknownToken); err != nil {
 			return nil, err
 		}
-		verified, err = c.verify(text, entry)
+		verified, key, err = c.verify(text, entry)
 	}
 	if err != nil {
 		return nil, refused(invalidToken, reason(err))
@@ -58,15 +60,17 @@ func (c publicToken) authenticate(ctx context.Context, text string, _ http.Heade
 	if verified.Subject != entry.Environment.ID || !verified.Public {
 		return nil, refused(invalidToken, "the token is for another environment")
 	}
-	return principal(entry.Environment, verified), nil
+	found := principal(entry.Environment, verified)
+	c.verified.keep(text, found, key)
+	return found, nil
 }
 
 // verify checks the token against the keys that sign for its environment, and
-// against those that did and are in their time of grace.
-func (c publicToken) verify(text string, entry *Entry) (*claims, error) {
-	verified, err := c.verifyWith(text, entry.SigningKeys)
+// against those that did and are in their time of grace. It gives the key, too.
+func (c publicToken) verify(text string, entry *Entry) (*claims, Key, error) {
+	verified, key, err := c.verifyWith(text, entry.SigningKeys)
 	if !errors.Is(err, jwt.ErrTokenSignatureInvalid) {
-		return verified, err
+		return verified, key, err
 	}
 	var still []Key
 	for _, revoked := range entry.RevokedKeys {
@@ -79,7 +83,7 @@ func (c publicToken) verify(text string, entry *Entry) (*claims, error) {
 
 // verifyWith checks the token against each key. Only a signature that does not
 // fit is a reason to try the next one: no other key mends an expired token.
-func (c publicToken) verifyWith(text string, keys []Key) (*claims, error) {
+func (c publicToken) verifyWith(text string, keys []Key) (*claims, Key, error) {
 	err := jwt.ErrTokenSignatureInvalid
 	for _, key := range keys {
 		if key == "" {
@@ -93,13 +97,13 @@ func (c publicToken) verifyWith(text string, keys []Key) (*claims, error) {
 			return []byte(string(key)), nil
 		})
 		if err == nil {
-			return &verified, nil
+			return &verified, key, nil
 		}
 		if !errors.Is(err, jwt.ErrTokenSignatureInvalid) {
 			break
 		}
 	}
-	return nil, err
+	return nil, "", err
 }
 
 // reason is a fixed text for an error of the parser, whose own words quote

@@ -163,14 +163,17 @@ var epoch = time.Date(2024, 10, 9, 0, 0, 0, 0, time.UTC)
 
 const step = 20
 
-// Live is the electric-cursor of a live answer: a decimal number that is always
+// Live is the electric-cursor of a live answer: a number, sent in decimal, that is always
 // higher than the one the client sent, and the same for all who poll in the
-// same 20 s as far as that allows. previous may be anything.
-func Live(now time.Time, previous string) string {
+// same 20 s as far as that allows: shared says so. previous may be anything.
+func Live(now time.Time, previous string) (next uint64, shared bool) {
 	seconds := uint64(max(0, now.Sub(epoch)/time.Second))
-	next := (seconds + step - 1) / step * step
-	if before, err := strconv.ParseUint(previous, 10, 62); err == nil && before >= next {
-		next = before + 1 + rand.Uint64N(3600)
+	next = (seconds + step - 1) / step * step
+	if previous == "" {
+		return next, true
 	}
-	return strconv.FormatUint(next, 10)
+	if before, err := strconv.ParseUint(previous, 10, 62); err == nil && before >= next {
+		return before + 1 + rand.Uint64N(3600), false
+	}
+	return next, true
 }

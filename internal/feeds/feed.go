@@ -12,8 +12,8 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 )
 
-// Feed is something to subscribe to, for one environment. It is immutable and
-// may be used for any number of requests at the same time.
+// Feed is something to subscribe to, for one environment. What it is never changes, and
+// it may be used for any number of requests at the same time.
 type Feed struct {
 	environment string
 	fingerprint cursor.Fingerprint
@@ -22,6 +22,7 @@ type Feed struct {
 	tables      [merge.Sides]bool
 	window      time.Duration // of a tag feed; 0: no floor
 	unbounded   [merge.Sides]*shapes.Definition
+	common      common
 }
 
 // DefaultWindow is how far back a tag feed reaches that does not say.
@@ -45,6 +46,13 @@ func (e *TooLong) Error() string {
 // Run is the feed of one run, which the caller has found in the environment.
 // The id is the row's own, not the friendly one.
 func (s *Service) Run(environmentID, id string, skip []string) *Feed {
+	f, _ := s.known.get(keyOf("run", environmentID, 0, skip, []string{id}), func() (*Feed, error) {
+		return makeRun(environmentID, id, skip), nil
+	})
+	return f
+}
+
+func makeRun(environmentID, id string, skip []string) *Feed {
 	f := &Feed{
 		environment: environmentID,
 		conditions:  []shapes.Condition{shapes.Equal(shapes.EnvironmentColumn, environmentID), shapes.Equal("id", id)},
@@ -57,6 +65,13 @@ func (s *Service) Run(environmentID, id string, skip []string) *Feed {
 
 // Batch is the feed of the runs of one batch. The id is the row's own.
 func (s *Service) Batch(environmentID, id string, skip []string) *Feed {
+	f, _ := s.known.get(keyOf("batch", environmentID, 0, skip, []string{id}), func() (*Feed, error) {
+		return makeBatch(environmentID, id, skip), nil
+	})
+	return f
+}
+
+func makeBatch(environmentID, id string, skip []string) *Feed {
 	f := &Feed{
 		environment: environmentID,
 		conditions:  []shapes.Condition{shapes.Equal(shapes.EnvironmentColumn, environmentID), shapes.Equal("batchId", id)},
@@ -71,6 +86,19 @@ func (s *Service) Batch(environmentID, id string, skip []string) *Feed {
 // there are none, made not longer ago than within. nil is DefaultWindow, and the
 // configured maximum is the most there is. The error is *TooLong.
 func (s *Service) Tags(environmentID string, tags []string, within *time.Duration, skip []string) (*Feed, error) {
+	asked := DefaultWindow
+	if within != nil {
+		asked = *within
+	}
+	// The handle knows what was asked and not the maximum, which may change
+	// while clients go on with the floors that they have.
+	asked = windowOf(asked)
+	return s.known.get(keyOf("tags", environmentID, asked, skip, tags), func() (*Feed, error) {
+		return makeTags(environmentID, tags, asked, s.config.MaxAge, skip)
+	})
+}
+
+func makeTags(environmentID string, tags []string, asked, most time.Duration, skip []string) (*Feed, error) {
 	f := &Feed{
 		environment: environmentID,
 		conditions:  []shapes.Condition{shapes.Equal(shapes.EnvironmentColumn, environmentID)},
@@ -80,14 +108,7 @@ func (s *Service) Tags(environmentID string, tags []string, within *time.Duratio
 	if len(tags) > 0 {
 		f.conditions = append(f.conditions, shapes.ContainsAll("runTags", tags))
 	}
-	asked := DefaultWindow
-	if within != nil {
-		asked = *within
-	}
-	// The handle knows what was asked and not the maximum, which may change
-	// while clients go on with the floors that they have.
-	asked = windowOf(asked)
-	f.window = min(asked, s.config.MaxAge)
+	f.window = min(asked, most)
 	f.identify(fmt.Sprintf("tags %d", asked))
 	for _, def := range f.unbounded {
 		if n := len(def.Query()) + floorBytes; n > MaxQuery {
@@ -126,7 +147,20 @@ func (f *Feed) definitions(floor time.Time) [merge.Sides]*shapes.Definition {
 	if f.window == 0 {
 		return f.unbounded
 	}
-	return f.define(append(f.conditions[:len(f.conditions):len(f.conditions)], shapes.After("createdAt", floor)))
+	return f.common.definitions(floor, func() [merge.Sides]*shapes.Definition {
+		return f.define(append(f.conditions[:len(f.conditions):len(f.conditions)], shapes.After("createdAt", floor)))
+	})
+}
+
+// bytes is about what the feed takes in memory, with what is remembered of it.
+func (f *Feed) bytes() int {
+	n := 1 << 10
+	for _, def := range f.unbounded {
+		if def != nil {
+			n += 3 * len(def.Query()) // there are floors, but seldom all
+		}
+	}
+	return n
 }
 
 func (f *Feed) define(conditions []shapes.Condition) [merge.Sides]*shapes.Definition {

@@ -3,6 +3,7 @@ package feeds
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/cursor"
@@ -33,6 +34,9 @@ type Config struct {
 type Service struct {
 	config Config
 	cuts   *cuts
+	known  known
+
+	lastLive atomic.Pointer[number]
 }
 
 // New makes a Service.
@@ -124,11 +128,12 @@ var ErrLiveStart = errors.New("a feed cannot be live before it was read: ask wit
 // faults of this installation.
 func (s *Service) Next(ctx context.Context, f *Feed, p Place, live bool) (*Batch, error) {
 	if live {
-		stream, err := s.Stream(f, p)
+		h, err := s.Hold(ctx, f, p)
 		if err != nil {
 			return nil, err
 		}
-		return stream.Next(ctx)
+		h.Wait()
+		return h.Batch()
 	}
 	at, err := s.at(f, p)
 	if err != nil {
@@ -139,23 +144,34 @@ func (s *Service) Next(ctx context.Context, f *Feed, p Place, live bool) (*Batch
 			return nil, err
 		}
 	}
-	return s.ask(ctx, f, &at, p.Expired, merge.Request{})
-}
-
-// ask has the merger answer a request, and moves the place behind the answer.
-func (s *Service) ask(ctx context.Context, f *Feed, at *cursor.Cursor, expired string, req merge.Request) (*Batch, error) {
-	req.Definitions, req.From, req.Xmin = f.definitions(at.Floor), at.Sides, at.Xmin
-	answer, err := s.config.Merger.Next(ctx, req)
-	if err != nil {
-		return nil, s.meaning(f, err)
-	}
-	at.Sides, at.Xmin = answer.Next, answer.Xmin
-	b := &Batch{Schema: answer.Schema, UpToDate: answer.UpToDate, Answer: answer}
-	if b.Handle, b.Offset, err = s.encode(f, at, expired); err != nil {
-		answer.Close()
-		return nil, &Unavailable{err}
+	h := s.begin(ctx, f, &at, merge.Request{})
+	h.Wait()
+	b := new(Batch)
+	if err := s.batch(b, f, &at, p.Expired, h); err != nil {
+		return nil, err
 	}
 	return b, nil
+}
+
+// begin has the merger begin to answer a request.
+func (s *Service) begin(ctx context.Context, f *Feed, at *cursor.Cursor, req merge.Request) *merge.Held {
+	req.Definitions, req.From, req.Xmin = f.definitions(at.Floor), at.Sides, at.Xmin
+	return s.config.Merger.Begin(ctx, req)
+}
+
+// batch makes b of the answer, once it was waited for. It moves the place behind it.
+func (s *Service) batch(b *Batch, f *Feed, at *cursor.Cursor, expired string, h *merge.Held) error {
+	answer, err := h.Answer()
+	if err != nil {
+		return s.meaning(f, err)
+	}
+	at.Sides, at.Xmin = answer.Next, answer.Xmin
+	*b = Batch{Schema: answer.Schema, UpToDate: answer.UpToDate, Answer: answer}
+	if b.Handle, b.Offset, err = s.encode(f, at, expired); err != nil {
+		answer.Close()
+		return &Unavailable{err}
+	}
+	return nil
 }
 
 // at reads the place. A client that starts gets a new floor; of the handle that
@@ -169,6 +185,9 @@ func (s *Service) at(f *Feed, p Place) (cursor.Cursor, error) {
 		if f.window > 0 {
 			at.Floor = floorOf(s.config.Now(), f.window)
 		}
+		return at, nil
+	}
+	if at, ok := f.common.decoded(s.config.Codec, p.Handle, p.Offset); ok {
 		return at, nil
 	}
 	at, err := s.config.Codec.Decode(f.fingerprint, p.Handle, p.Offset)
@@ -197,7 +216,12 @@ func (s *Service) at(f *Feed, p Place) (cursor.Cursor, error) {
 // told to give up would make it start over without a word to its subscribers:
 // then another nonce is used, over the same upstream handles.
 func (s *Service) encode(f *Feed, at *cursor.Cursor, expired string) (handle, offset string, err error) {
-	handle, offset, err = s.config.Codec.Encode(f.fingerprint, *at)
+	handle, offset, ok := f.common.encoded(s.config.Codec, at)
+	if !ok {
+		if handle, offset, err = s.config.Codec.Encode(f.fingerprint, *at); err == nil {
+			f.common.tell(s.config.Codec, at, handle, offset)
+		}
+	}
 	if err == nil && handle == expired {
 		at.Nonce = cursor.RandomNonce()
 		handle, offset, err = s.config.Codec.Encode(f.fingerprint, *at)

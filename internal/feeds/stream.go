@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/cursor"
@@ -45,6 +46,13 @@ func (r *Stream) Next(ctx context.Context) (*Batch, error) {
 
 // Within is Next for so long at most.
 func (r *Stream) Within(ctx context.Context, hold time.Duration) (*Batch, error) {
+	h := r.begin(ctx, hold)
+	h.Wait()
+	return h.Batch()
+}
+
+// begin begins to wait for what comes next.
+func (r *Stream) begin(ctx context.Context, hold time.Duration) Held {
 	s := r.service
 	if !r.place.Until.IsZero() {
 		// The client hears that it is up to date, and that it may no longer ask
@@ -52,22 +60,57 @@ func (r *Stream) Within(ctx context.Context, hold time.Duration) (*Batch, error)
 		hold = max(min(hold, r.place.Until.Sub(s.config.Now())), 1) // 0 would be a request that is not live
 	}
 	req := merge.Request{Hold: hold, Cut: r.cut, Fixed: r.began}
+	h := Held{stream: r}
 	if s.config.Census != nil && r.feed.missing(&r.at) {
-		gains, release := s.config.Census.Watch(r.feed.environment)
-		defer release()
+		var gains [merge.Sides]<-chan struct{}
+		gains, h.release = s.config.Census.Watch(r.feed.environment)
 		for i := range gains {
 			if r.feed.tables[i] && !r.at.Sides[i].Opened {
 				req.Gains[i] = gains[i]
 			}
 		}
+		if req.Fixed {
+			h.gains = req.Gains
+		}
 	}
-	b, err := s.ask(ctx, r.feed, &r.at, r.place.Expired, req)
+	h.Held = s.begin(ctx, r.feed, &r.at, req)
+	return h
+}
+
+// Held is a live request that waits. Whoever began it calls Wait and then Batch,
+// always; it belongs to one goroutine at a time.
+type Held struct {
+	*merge.Held
+	stream  *Stream
+	gains   [merge.Sides]<-chan struct{} // those that end it
+	release func()                       // nil: nothing is watched
+	batch   Batch
+}
+
+// Hold begins to wait for what follows the place: it is Next with live, in parts, so
+// that who waits can do so where it costs the least. Errors are those of Stream.
+func (s *Service) Hold(ctx context.Context, f *Feed, p Place) (*Held, error) {
+	stream, err := s.Stream(f, p)
 	if err != nil {
 		return nil, err
 	}
-	r.gained = req.Fixed && (isClosed(req.Gains[0]) || isClosed(req.Gains[1]))
+	h := stream.begin(ctx, s.hold())
+	return &h, nil
+}
+
+// Batch is what came, once it was waited for. Errors are those of Service.Next.
+func (h *Held) Batch() (*Batch, error) {
+	r := h.stream
+	if h.release != nil {
+		defer h.release()
+	}
+	b := &h.batch
+	if err := r.service.batch(b, r.feed, &r.at, r.place.Expired, h.Held); err != nil {
+		return nil, err
+	}
+	r.gained = isClosed(h.gains[0]) || isClosed(h.gains[1])
 	r.began = true
-	b.Cursor = cursor.Live(s.config.Now(), r.place.Cursor)
+	b.Cursor = r.service.live(r.place.Cursor)
 	return b, nil
 }
 
@@ -87,6 +130,25 @@ func (b *Batch) WriteEvents(w io.Writer) (rotated bool, err error) {
 func (r *Stream) Ends() bool {
 	until := r.place.Until
 	return r.gained || isClosed(r.cut) || !until.IsZero() && !until.After(r.service.config.Now())
+}
+
+// number is one and its text.
+type number struct {
+	n    uint64
+	text string
+}
+
+// live is the next live cursor.
+func (s *Service) live(previous string) string {
+	n, shared := cursor.Live(s.config.Now(), previous)
+	if last := s.lastLive.Load(); shared && last != nil && last.n == n {
+		return last.text
+	}
+	text := strconv.FormatUint(n, 10)
+	if shared {
+		s.lastLive.Store(&number{n, text})
+	}
+	return text
 }
 
 func isClosed(c <-chan struct{}) bool {

@@ -6,56 +6,42 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
 	"github.com/rs/zerolog"
 )
 
 const requestIDHeader = "X-Request-Id"
 
+const unmatched = "unmatched" // the route of what no route is for
+
 // statusClientGone stands in the log for a request that was never answered,
 // because its client left first: the usual end of a held poll.
 const statusClientGone = 499
 
-// accessLog writes a line for every request once it is answered, tells the observer,
-// and gives its context a logger that adds the request's id to every other line; take it with
-// zerolog.Ctx. The id goes out in the answer as well.
+// end writes the line of a request that has ended, and tells the observer.
 //
-// The line holds the pattern of the route and never the path or the query: ids,
-// tags and handles stand in those. It must be installed with a chi router's
-// Use, as the outermost, so that it sees the route that was chosen and the
-// status that was sent.
-func accessLog(log zerolog.Logger, observer Observer) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			start := time.Now()
-			id := requestID(r.Header)
-			w.Header().Set(requestIDHeader, id)
-			log := log.With().Str("request_id", id).Logger()
-			note := &noted{Context: log.WithContext(r.Context())}
-			r = r.WithContext(note)
-
-			// Keeps Flush, Hijack and ReadFrom working, where w has them.
-			recorded := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
-			returned := false
-			defer func() { // deferred: a handler that panics is logged too
-				took := time.Since(start)
-				end := Answered{
-					Route: routePattern(r), Status: loggedStatus(recorded.Status(), returned, r.Context().Err() != nil),
-					Broken: !returned && recorded.Status() != 0, Bytes: recorded.BytesWritten(), Took: took - note.held,
-				}
-				zerolog.Ctx(note).Info(). // what was added to it on the way stands in this line too
-								Str("method", loggedMethod(r.Method)).
-								Str("route", end.Route).
-								Int("status", end.Status).
-								Int("bytes", end.Bytes).
-								Dur("duration", took).
-								Msg("request")
-				observer.Answered(end)
-			}()
-			next.ServeHTTP(recorded, r)
-			returned = true
-		})
+//go:noinline
+func (v *visit) end() {
+	took := time.Since(v.began)
+	answered := Answered{
+		Route: v.route, Status: loggedStatus(v.out.status, v.returned, v.Err() != nil),
+		Broken: !v.returned && v.out.status != 0, Bytes: v.out.bytes, Took: took - v.held,
 	}
+	if answered.Route == "" {
+		answered.Route = unmatched
+	}
+	var line *zerolog.Event
+	if log := v.logger.Load(); log != nil {
+		line = log.Info() // what was added to it on the way stands in this line too
+	} else {
+		line = v.entrance.log.Info().Str("request_id", v.id)
+	}
+	line.Str("method", loggedMethod(v.method)).
+		Str("route", answered.Route).
+		Int("status", answered.Status).
+		Int("bytes", answered.Bytes).
+		Dur("duration", took).
+		Msg("request")
+	v.entrance.observer.Answered(answered)
 }
 
 // loggedStatus is what was sent, or what stands for it when nothing was.
@@ -77,7 +63,7 @@ func routePattern(r *http.Request) string {
 	if route := chi.RouteContext(r.Context()); route != nil && route.RoutePattern() != "" {
 		return route.RoutePattern()
 	}
-	return "unmatched"
+	return unmatched
 }
 
 // loggedMethod is a method of HTTP, or "other": clients may send any word.

@@ -16,10 +16,10 @@ import (
 )
 
 // logged makes a router of a few endings, and what it has logged.
-func logged() (*chi.Mux, *bytes.Buffer) {
+func logged() (http.Handler, *bytes.Buffer) {
 	var log bytes.Buffer
 	r := chi.NewRouter()
-	r.Use(accessLog(zerolog.New(&log), nobody{}))
+	r.Use(routed)
 	r.Route("/realtime/v1", func(r chi.Router) {
 		r.Get("/runs/{runId}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "12345") })
 		r.Get("/silent", func(http.ResponseWriter, *http.Request) {})
@@ -31,7 +31,7 @@ func logged() (*chi.Mux, *bytes.Buffer) {
 			}
 		})
 	})
-	return r, &log
+	return &entrance{next: r, log: zerolog.New(&log), observer: nobody{}}, &log
 }
 
 type logLine struct {

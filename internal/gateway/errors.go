@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -127,11 +128,11 @@ func problemOf(err error) *problem {
 }
 
 // writeError answers with err, and logs it if it is the server's fault, with
-// the logger of the request's context. Nothing of the answer may have been sent.
-func writeError(w http.ResponseWriter, r *http.Request, err error) {
+// the logger of the context. Nothing of the answer may have been sent.
+func writeError(ctx context.Context, w http.ResponseWriter, err error) {
 	p := problemOf(err)
-	if p.status >= http.StatusInternalServerError && r.Context().Err() == nil { // not when the client left
-		zerolog.Ctx(r.Context()).Error().Err(p.cause).Int("status", p.status).Msg("request failed")
+	if p.status >= http.StatusInternalServerError && ctx.Err() == nil { // not when the client left
+		zerolog.Ctx(ctx).Error().Err(p.cause).Int("status", p.status).Msg("request failed")
 	}
 	body, err := json.Marshal(p.body)
 	if err != nil {
@@ -150,18 +151,19 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 // orError makes a handler of a function that may fail before it has sent
 // anything. Once a head is out its body must be finished, so after that the
 // function returns nil, whatever happens.
-//
-// A client that left gets no answer: its connection is ended, since to return
-// without one would send a 200.
 func orError(serve func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		err := serve(w, r)
-		switch {
-		case err == nil:
-		case r.Context().Err() != nil:
-			panic(http.ErrAbortHandler)
-		default:
-			writeError(w, r, err)
+		if err := serve(w, r); err != nil {
+			fail(r.Context(), w, err)
 		}
 	}
+}
+
+// fail answers with err. A client that left gets no answer: its connection is ended,
+// since to return without one would send a 200.
+func fail(ctx context.Context, w http.ResponseWriter, err error) {
+	if ctx.Err() != nil {
+		panic(http.ErrAbortHandler)
+	}
+	writeError(ctx, w, err)
 }

@@ -69,9 +69,8 @@ func TestWriteError(t *testing.T) {
 		"anything else": {secret, 500, `{"error":"Internal Server Error"}`, nil, "db.internal"},
 	} {
 		var log bytes.Buffer
-		r := httptest.NewRequestWithContext(zerolog.New(&log).WithContext(t.Context()), "GET", "/", http.NoBody)
 		rec := httptest.NewRecorder()
-		writeError(rec, r, c.err)
+		writeError(zerolog.New(&log).WithContext(t.Context()), rec, c.err)
 
 		if rec.Code != c.status || rec.Body.String() != c.body {
 			t.Errorf("%s: %d %s, want %d %s", name, rec.Code, rec.Body, c.status, c.body)
@@ -105,7 +104,7 @@ func TestWriteErrorAfterClientLeft(t *testing.T) {
 	ctx, cancel := context.WithCancel(zerolog.New(&log).WithContext(t.Context()))
 	cancel()
 	rec := httptest.NewRecorder()
-	writeError(rec, httptest.NewRequestWithContext(ctx, "GET", "/", http.NoBody), unavailable(ctx.Err()))
+	writeError(ctx, rec, unavailable(ctx.Err()))
 	if log.Len() > 0 {
 		t.Errorf("logged %q", &log)
 	}

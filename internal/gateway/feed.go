@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -15,44 +16,66 @@ import (
 // is, so it must be this array.
 const mustRefetchBody = `[{"headers":{"control":"must-refetch"}}]`
 
-// serve answers with the feed's next batch. A live request holds one slot of
-// its environment, however many upstream calls it comes to.
+// serve answers with the feed's next batch.
 func (g *gateway) serve(w http.ResponseWriter, r *http.Request, who *auth.Principal, feed *feeds.Feed, q *feedQuery) error {
 	if q.Offset == "" {
 		return queryError(wrong("offset", "is missing: start at -1"))
 	}
+	a := ask{feed, feeds.Place{Handle: q.Handle, Offset: q.Offset, Cursor: q.Cursor, Expired: q.ExpiredHandle, Until: who.Expires}, dialectOf(r.Header)}
 	if q.Live {
-		release, ok := g.config.Slots.Acquire(r.Context(), who.Environment.ID, g.config.ConcurrencyLimit)
-		if !ok {
-			g.config.Observer.Limited()
-			return tooMany()
-		}
-		defer release()
+		return g.live(w, r, a, who.Environment.ID, q.SSE)
 	}
-	place := feeds.Place{Handle: q.Handle, Offset: q.Offset, Cursor: q.Cursor, Expired: q.ExpiredHandle, Until: who.Expires}
-	client := dialectOf(r.Header)
-	if q.SSE {
-		return g.stream(w, r, feed, place, client)
-	}
-	batch, err := g.next(r, feed, place, q.Live)
+	batch, err := g.config.Feeds.Next(r.Context(), feed, a.place, false)
 	g.endConnection(w)
 	if err != nil {
-		return g.feedError(w, client, err)
+		return g.feedError(w, a.client, err)
 	}
 	defer batch.Close()
-	if recast := client.recast(); recast != nil {
-		batch.Recast(recast)
-	}
-	writeBatch(w, r, client, batch)
+	write(r.Context(), w, a.client, batch)
 	return nil
 }
 
-// next is the feed's next batch. A live request is held until it is there.
-func (g *gateway) next(r *http.Request, feed *feeds.Feed, place feeds.Place, live bool) (*feeds.Batch, error) {
-	if live {
-		defer g.holding(r)()
+// ask is what a request asks for: what follows a place in a feed.
+type ask struct {
+	feed   *feeds.Feed
+	place  feeds.Place
+	client dialect
+}
+
+// live serves a request that is held until there is news, and has a slot of its
+// environment until it was answered. Where that is possible the entrance waits.
+func (g *gateway) live(w http.ResponseWriter, r *http.Request, a ask, environment string, sse bool) error {
+	release, ok := g.config.Slots.Acquire(r.Context(), environment, g.config.ConcurrencyLimit)
+	if !ok {
+		g.config.Observer.Limited()
+		return tooMany()
 	}
-	return g.config.Feeds.Next(r.Context(), feed, place, live)
+	p := &poll{gateway: g, client: a.client, release: release, ctx: r.Context()}
+	defer func() {
+		if p != nil {
+			p.release()
+		}
+	}()
+	if sse {
+		return g.stream(w, r, a)
+	}
+	v := visitOf(p.ctx)
+	if v != nil && v.mayWait {
+		p.ctx = v // and not what the routes have put around it
+	}
+	p.over = g.holding(v)
+	var err error
+	if p.held, err = g.config.Feeds.Hold(p.ctx, a.feed, a.place); err != nil {
+		p.over()
+		g.endConnection(w)
+		return g.feedError(w, a.client, err)
+	}
+	if p.ctx == context.Context(v) {
+		v.poll, p = p, nil
+		return nil
+	}
+	p.held.Wait()
+	return p.answer(w)
 }
 
 // feedError answers with what a feed gave instead of a batch. Only a 409 is
@@ -81,27 +104,44 @@ func (g *gateway) feedError(w http.ResponseWriter, client dialect, err error) er
 	return err
 }
 
-func writeBatch(w http.ResponseWriter, r *http.Request, client dialect, batch *feeds.Batch) {
+func write(ctx context.Context, w http.ResponseWriter, client dialect, batch *feeds.Batch) {
+	if recast := client.recast(); recast != nil {
+		batch.Recast(recast)
+	}
 	h := w.Header()
-	h.Set("Content-Type", jsonType)
-	h.Set("Electric-Handle", batch.Handle)
-	h.Set("Electric-Offset", batch.Offset)
+	values := make(headerValues, 0, maxHead)
+	values.set(h, "Content-Type", jsonType)
+	values.set(h, "Electric-Handle", batch.Handle)
+	values.set(h, "Electric-Offset", batch.Offset)
 	if batch.Cursor != "" {
-		h.Set("Electric-Cursor", batch.Cursor)
+		values.set(h, "Electric-Cursor", batch.Cursor)
 	}
 	if batch.Schema != "" {
-		h.Set("Electric-Schema", batch.Schema)
+		values.set(h, "Electric-Schema", batch.Schema)
 	}
 	if batch.UpToDate {
-		h["Electric-Up-To-Date"] = []string{""}
+		values.set(h, "Electric-Up-To-Date", "")
 	}
 	client.head(h)
-	if size := batch.Size(); size >= 0 {
-		h.Set("Content-Length", strconv.Itoa(size))
+	if length := batch.Length(); length != "" {
+		values.set(h, "Content-Length", length)
 	}
 	w.WriteHeader(http.StatusOK)
-	if _, err := batch.WriteTo(w); err != nil && r.Context().Err() == nil {
-		zerolog.Ctx(r.Context()).Error().Err(err).Msg("an answer broke off: its connection is cut so that it is not taken for a whole one")
+	if _, err := batch.WriteTo(w); err != nil && ctx.Err() == nil {
+		zerolog.Ctx(ctx).Error().Err(err).Msg("an answer broke off: its connection is cut so that it is not taken for a whole one")
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// maxHead is how many headers write sets.
+const maxHead = 7
+
+// headerValues are values of headers in one piece of memory.
+type headerValues []string
+
+// set is http.Header's Set, for a name as it is written there.
+func (v *headerValues) set(h http.Header, name, value string) {
+	*v = append(*v, value)
+	last := len(*v) - 1
+	h[name] = (*v)[last : last+1 : last+1]
 }

@@ -42,12 +42,21 @@ type strictConn struct {
 
 var errLate = errors.New("the request did not come in time and is not answered")
 
+// Read is where the goroutine sleeps that net/http has for each connection, to notice
+// that a client has gone. Its stack of 2 KiB has room for a small frame more.
 func (c *strictConn) Read(p []byte) (int, error) {
 	n, err := c.TCPConn.Read(p)
+	if err != nil {
+		c.failed(err)
+	}
+	return n, err
+}
+
+//go:noinline
+func (c *strictConn) failed(err error) {
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		c.late.Store(true)
 	}
-	return n, err
 }
 
 func (c *strictConn) Write(p []byte) (int, error) {

@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"context"
-	"net/http"
 	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/feeds"
@@ -45,30 +43,15 @@ func (nobody) Holding(int)            {}
 func (nobody) Refetched(feeds.Reason) {}
 func (nobody) Limited()               {}
 
-// noted is the context of a request, and what is noted of it on its way.
-type noted struct {
-	context.Context
-	held time.Duration
-}
-
-type notedKey struct{}
-
-// Value implements context.Context.
-func (n *noted) Value(key any) any {
-	if key == (notedKey{}) {
-		return n
-	}
-	return n.Context.Value(key)
-}
-
 // holding notes that a live request begins to wait, and then that it waits no more.
-func (g *gateway) holding(r *http.Request) (over func()) {
+// v may be nil.
+func (g *gateway) holding(v *visit) (over func()) {
 	began := time.Now()
 	g.config.Observer.Holding(1)
 	return func() {
 		g.config.Observer.Holding(-1)
-		if n, ok := r.Context().Value(notedKey{}).(*noted); ok {
-			n.held = time.Since(began)
+		if v != nil {
+			v.held = time.Since(began)
 		}
 	}
 }

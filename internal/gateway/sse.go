@@ -44,31 +44,31 @@ var errRotated = errors.New("a shape was rotated in the middle of a body")
 // Over HTTP/1.1 the end of the connection is that of the stream, so that a gateway
 // that dies looks like one that has ended: the clients of 2025 take a chunked body
 // without its end for the end of everything.
-func (g *gateway) stream(w http.ResponseWriter, r *http.Request, feed *feeds.Feed, place feeds.Place, client dialect) error {
-	defer g.holding(r)()
+func (g *gateway) stream(w http.ResponseWriter, r *http.Request, a ask) error {
+	defer g.holding(visitOf(r.Context()))()
 	asked := time.Now()
-	events, err := g.config.Feeds.Stream(feed, place)
+	events, err := g.config.Feeds.Stream(a.feed, a.place)
 	if err != nil {
-		return g.feedError(w, client, err)
+		return g.feedError(w, a.client, err)
 	}
 	batch, err := events.Next(r.Context())
 	g.endConnection(w)
 	if err != nil {
-		return g.feedError(w, client, err)
+		return g.feedError(w, a.client, err)
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // nginx collects answers
 	h.Set("Electric-Handle", batch.Handle)
-	h.Set("Electric-Offset", place.Offset)
+	h.Set("Electric-Offset", a.place.Offset)
 	h.Set("Electric-Cursor", batch.Cursor)
-	client.head(h)
+	a.client.head(h)
 	if r.ProtoMajor == 1 {
 		h.Set("Connection", "close")
 		h.Set("Transfer-Encoding", "identity")
 	}
 	w.WriteHeader(http.StatusOK)
-	s := &stream{w: w, control: http.NewResponseController(w), events: events, client: client, began: asked}
+	s := &stream{w: w, control: http.NewResponseController(w), events: events, client: a.client, began: asked}
 	if err := s.run(r.Context(), batch); err != nil && r.Context().Err() == nil {
 		zerolog.Ctx(r.Context()).Info().Err(err).Msg("a stream ended before its time: its reader comes again")
 	}

@@ -80,6 +80,19 @@ func (m *Memo[K, V]) Get(ctx context.Context, key K, ask func(context.Context, K
 	}
 }
 
+// Known gives the value that is remembered for the key, if one is. It asks nothing.
+func (m *Memo[K, V]) Known(key K) (V, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known := m.values.get(key, time.Now())
+	if known == nil {
+		var none V
+		return none, false
+	}
+	m.hits.Add(1)
+	return known.value, true
+}
+
 // lookUp gives what is known of a key, or else the question for it.
 func (m *Memo[K, V]) lookUp(ctx context.Context, key K, ask func(context.Context, K) (V, error)) (*answer[K, V], *load[V]) {
 	m.mu.Lock()

@@ -1,6 +1,7 @@
 package merge
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"strconv"
@@ -21,7 +22,11 @@ type Answer struct {
 	// live.
 	Schema string
 
-	rows   [][]byte // each a run of messages, shared: never written to
+	rows   [][]byte       // each a run of messages, shared: never written to
+	two    [Sides][]byte  // what rows points into, as long as that is enough
+	framed *shapes.Framed // of the news that is all there is in rows, if it is that
+	whole  []byte         // the body, shared; nil: it is made as it is written
+	length string         // of whole
 	recast func(rows []byte) []byte
 	sides  [Sides]heardOf
 	pages  []*openPage
@@ -43,9 +48,21 @@ type heardOf struct {
 
 func (a *Answer) add(side int, b *shapes.Batch) {
 	if len(b.Rows) > 0 {
+		if a.rows == nil {
+			a.rows = a.two[:0]
+		}
 		a.rows = append(a.rows, b.Rows)
+		a.framed = nil
 	}
 	a.note(side, b)
+}
+
+// addNews is add, for what others are told, too.
+func (a *Answer) addNews(side int, news *shapes.News) {
+	a.add(side, &news.Batch)
+	if len(a.rows) == 1 {
+		a.framed = news.Framed
+	}
 }
 
 func (a *Answer) note(side int, b *shapes.Batch) {
@@ -57,13 +74,13 @@ func (a *Answer) note(side int, b *shapes.Batch) {
 }
 
 // finish makes the answer of what is in hand.
-func (r *run) finish() (*Answer, error) {
+func (r *Held) finish() (*Answer, error) {
 	a := &r.answer
 	if r.req.Hold == 0 {
 		var headers []string
-		for i := range r.schemas {
+		for i := range r.state.Sides {
 			if r.state.Sides[i].Opened {
-				headers = append(headers, r.schemas[i])
+				headers = append(headers, r.reads.schemas[i])
 			}
 		}
 		var err error
@@ -82,25 +99,64 @@ func (r *run) finish() (*Answer, error) {
 	var snapshotEnd uint64
 	snapshotEnd, a.Xmin = a.endOfSnapshots()
 	if len(a.pages) == 0 {
-		a.tail = a.control(snapshotEnd, "")
+		a.end(snapshotEnd)
 	}
 	return a, nil
+}
+
+// maxControl is about the length of all that ends a body.
+const maxControl = 224
+
+// end makes the control messages that end the body. Most who are told a piece of news
+// are told the same, and nothing else: they share the body.
+func (a *Answer) end(snapshotEnd uint64) {
+	var buf [maxControl]byte
+	tail := a.control(buf[:0], snapshotEnd, "")
+	if a.framed != nil && len(a.rows) == 1 && len(tail) > 0 {
+		if a.whole, a.length = a.framed.Body(a.rows[0], tail); a.whole != nil {
+			a.tail = a.whole[len(a.whole)-len("]")-len(tail) : len(a.whole)-len("]")]
+			return
+		}
+	}
+	a.tail = bytes.Clone(tail)
 }
 
 // Recast has the rows of the body, framed as in a shapes.Batch, pass through f,
 // which must not write to what it gets: others read it too. It comes before Size
 // and WriteTo, once.
 func (a *Answer) Recast(f func(rows []byte) []byte) {
-	for i := range a.rows {
-		a.rows[i] = f(a.rows[i])
+	for i, rows := range a.rows {
+		if a.rows[i] = f(rows); !same(a.rows[i], rows) {
+			a.whole = nil
+		}
 	}
 	a.recast = f
+}
+
+// same says that two slices are one.
+func same(a, b []byte) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
+// Length is Size in decimal, or "" if the body is streamed.
+func (a *Answer) Length() string {
+	if a.whole != nil {
+		return a.length
+	}
+	size := a.Size()
+	if size < 0 {
+		return ""
+	}
+	return strconv.Itoa(size)
 }
 
 // Size is the length of the body in bytes, or -1 if it is streamed.
 func (a *Answer) Size() int {
 	if len(a.pages) > 0 {
 		return -1
+	}
+	if a.whole != nil {
+		return len(a.whole)
 	}
 	n := len("[]") + len(a.tail)
 	for i, rows := range a.rows {
@@ -127,6 +183,10 @@ func (a *Answer) Empty() bool {
 // If a shape is rotated in the middle, the body ends there without an error: the
 // next request is told so.
 func (a *Answer) WriteTo(w io.Writer) (int64, error) {
+	if a.whole != nil {
+		n, err := w.Write(a.whole)
+		return int64(n), err
+	}
 	body := &bodyWriter{w: w, wrote: time.Now()}
 	_, err := a.write(body, "")
 	return body.result(err)
@@ -164,7 +224,7 @@ func (a *Answer) write(body *bodyWriter, lsn string) (rotated bool, err error) {
 	}
 	if len(a.pages) > 0 || lsn != "" {
 		snapshotEnd, _ := a.endOfSnapshots()
-		a.tail = a.control(snapshotEnd, lsn)
+		a.tail = a.control(nil, snapshotEnd, lsn)
 	}
 	body.messages(a.tail)
 	body.bracket("]")
@@ -227,28 +287,30 @@ func (a *Answer) endOfSnapshots() (emit, carry uint64) {
 	return 0, least
 }
 
-// control is the control messages that end the body; lsn, if it is not empty, goes
+// control appends the control messages that end the body; lsn, if it is not empty, goes
 // out in place of the sides' own.
-func (a *Answer) control(snapshotEnd uint64, lsn string) []byte {
-	var b []byte
+func (a *Answer) control(b []byte, snapshotEnd uint64, lsn string) []byte {
 	if snapshotEnd > 0 {
-		x := strconv.FormatUint(snapshotEnd, 10)
-		b = append(b, `{"headers":{"control":"snapshot-end","xmin":"`+x+`","xmax":"`+x+`","xip_list":[]}}`...)
+		b = append(b, `{"headers":{"control":"snapshot-end","xmin":"`...)
+		b = strconv.AppendUint(b, snapshotEnd, 10)
+		b = append(b, `","xmax":"`...)
+		b = strconv.AppendUint(b, snapshotEnd, 10)
+		b = append(b, `","xip_list":[]}}`...)
 	}
-	if a.UpToDate {
-		if len(b) > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, `{"headers":{"control":"up-to-date"`...)
-		if lowest, ok := a.lowest(); ok && lsn == "" {
-			lsn = strconv.FormatUint(lowest, 10)
-		}
-		if lsn != "" {
-			b = append(b, `,"global_last_seen_lsn":"`+lsn+`"`...)
-		}
-		b = append(b, "}}"...)
+	if !a.UpToDate {
+		return b
 	}
-	return b
+	if len(b) > 0 {
+		b = append(b, ',')
+	}
+	b = append(b, `{"headers":{"control":"up-to-date"`...)
+	const name = `,"global_last_seen_lsn":"`
+	if lsn != "" {
+		b = append(append(append(b, name...), lsn...), '"')
+	} else if lowest, ok := a.lowest(); ok {
+		b = append(strconv.AppendUint(append(b, name...), lowest, 10), '"')
+	}
+	return append(b, "}}"...)
 }
 
 // lowest is the log position up to which the client has seen every side. A side

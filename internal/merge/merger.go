@@ -80,73 +80,31 @@ type Request struct {
 // *shapes.ColumnMismatch; *shapes.Rotated of either side is one of the feed.
 // The caller closes the Answer.
 func (m *Merger) Next(ctx context.Context, req Request) (*Answer, error) {
-	r := &run{merger: m, ctx: ctx, req: req, results: make(chan result, Sides)}
-	r.answer.budget = m.budget
-	defer r.release()
-	limit, cut := req.Hold, req.Cut
-	if req.Hold == 0 {
-		limit, cut = m.config.CatchUp, nil
-	}
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	ends, hurried := time.Now().Add(limit), false
+	h := m.Begin(ctx, req)
+	h.Wait()
+	return h.Answer()
+}
 
+// Begin begins to answer a request, as Next does. Its caller calls Wait and then
+// Answer, always: until then seats and calls are held for it.
+func (m *Merger) Begin(ctx context.Context, req Request) *Held {
+	r := &Held{merger: m, ctx: ctx, req: req}
+	r.answer.budget = m.budget
+	limit := req.Hold
+	if req.Hold == 0 {
+		limit, r.req.Cut = m.config.CatchUp, nil
+	}
+	r.timer = time.NewTimer(limit)
+	r.ends = time.Now().Add(limit)
 	r.state = State{Live: req.Hold > 0}
 	for i := range req.From {
 		r.state.Sides[i].Progress = req.From[i]
 	}
 	r.apply(Event{Kind: Begin})
-	for !r.state.Phase.Over() {
-		var landed [Sides]<-chan struct{}
-		for i, ticket := range r.tickets {
-			if ticket != nil {
-				landed[i] = ticket.Landed()
-			}
-		}
-		select {
-		case got := <-r.results:
-			r.take(got)
-		case <-landed[0]:
-			r.land(0)
-		case <-landed[1]:
-			r.land(1)
-		case <-r.req.Gains[0]:
-			r.gain(0)
-		case <-r.req.Gains[1]:
-			r.gain(1)
-		case <-timer.C:
-			r.expire()
-		case <-cut:
-			r.expire()
-		case <-ctx.Done():
-			r.answer.Close()
-			return nil, context.Cause(ctx)
-		}
-		// News must not wait for the hold's end because the other side is slow.
-		if r.state.Phase == Completing && !hurried && time.Until(ends) > completeWithin {
-			hurried = true
-			timer.Reset(completeWithin)
-		}
-	}
-	return r.outcome()
+	return r
 }
 
-// run is one request on its way: the shell around the State.
-type run struct {
-	merger  *Merger
-	ctx     context.Context
-	req     Request
-	state   State
-	answer  Answer
-	err     error // of the side that ended the request
-	tickets [Sides]*flight.Ticket
-	results chan result
-	reading int                       // reads whose result was not taken yet
-	cancels [Sides]context.CancelFunc // of the reads that are out
-	schemas [Sides]string
-}
-
-func (r *run) apply(e Event) {
+func (r *Held) apply(e Event) {
 	var effects []Effect
 	r.state, effects = Step(r.state, e)
 	for _, effect := range effects {
@@ -163,7 +121,7 @@ func (r *run) apply(e Event) {
 }
 
 // settle takes along what is ready at this moment, and waits for nothing.
-func (r *run) settle() {
+func (r *Held) settle() {
 	for i, ticket := range r.tickets {
 		if ticket == nil || r.state.Phase.Over() {
 			continue
@@ -178,7 +136,7 @@ func (r *run) settle() {
 }
 
 // land takes in what a side's wait brought.
-func (r *run) land(side int) {
+func (r *Held) land(side int) {
 	ticket := r.tickets[side]
 	r.tickets[side] = nil
 	news, err := ticket.Result()
@@ -187,11 +145,11 @@ func (r *run) land(side int) {
 		r.fail(side, err)
 		return
 	}
-	r.answer.add(side, &news.Batch)
+	r.answer.addNews(side, news)
 	r.apply(Event{Kind: News, Side: side, Next: news.Next, UpToDate: news.UpToDate, Rows: news.Count > 0})
 }
 
-func (r *run) gain(side int) {
+func (r *Held) gain(side int) {
 	r.req.Gains[side] = nil
 	if r.req.Fixed {
 		r.expire()
@@ -202,7 +160,7 @@ func (r *run) gain(side int) {
 
 // expire ends the request. A side whose shape is failing at this moment has failed
 // it: nobody knows whether there is news of it.
-func (r *run) expire() {
+func (r *Held) expire() {
 	for i := range r.state.Sides {
 		side := &r.state.Sides[i]
 		if side.Activity == Resting || r.state.Phase.Over() {
@@ -215,7 +173,7 @@ func (r *run) expire() {
 	r.apply(Event{Kind: Expired})
 }
 
-func (r *run) fail(side int, err error) {
+func (r *Held) fail(side int, err error) {
 	kind := Failed
 	var rotated *shapes.Rotated
 	if errors.As(err, &rotated) {
@@ -227,37 +185,4 @@ func (r *run) fail(side int, err error) {
 	r.apply(Event{Kind: kind, Side: side})
 }
 
-// release gives back everything that the answer does not need: seats in
-// flights, whose calls stay open for others, and reads.
-func (r *run) release() {
-	for _, ticket := range r.tickets {
-		if ticket != nil {
-			ticket.Leave()
-		}
-	}
-	for _, cancel := range r.cancels {
-		if cancel != nil {
-			cancel()
-		}
-	}
-	for ; r.reading > 0; r.reading-- {
-		got := <-r.results
-		r.merger.budget.give(got.taken)
-		for _, page := range []*openPage{got.page, got.shared} {
-			if page != nil {
-				page.close()
-			}
-		}
-	}
-}
-
-func (r *run) outcome() (*Answer, error) {
-	if r.state.Phase == Answered {
-		return r.finish()
-	}
-	r.answer.Close()
-	if r.err == nil {
-		r.err = &shapes.Unavailable{Err: errors.New("the upstream did not answer in time, or its answer leads nowhere")}
-	}
-	return nil, r.err
-}
+var errNothing = errors.New("the upstream did not answer in time, or its answer leads nowhere")

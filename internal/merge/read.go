@@ -34,11 +34,15 @@ func (p *openPage) close() {
 
 // read asks a side for what is there now, aside, because both are asked at the
 // same time. The call outlives the request only in an open page.
-func (r *run) read(side int) {
+func (r *Held) read(side int) {
 	def, pos := r.req.Definitions[side], r.state.Sides[side].Position
 	ctx, cancel := context.WithCancel(r.ctx)
-	r.cancels[side] = cancel
-	r.reading++
+	if r.reads == nil {
+		r.reads = &reads{results: make(chan *result, Sides)}
+	}
+	reads := r.reads
+	reads.cancels[side] = cancel
+	reads.out++
 	ask := r.merger.config.Upstreams[side].Read
 	if r.state.Sides[side].Followed { // what is in hand does not wait for more
 		ask = r.merger.config.Upstreams[side].Once
@@ -51,13 +55,13 @@ func (r *run) read(side int) {
 				_ = page.Close()
 			}
 		}
-		r.results <- r.merger.take(side, page, err, cancel)
+		reads.results <- r.merger.take(side, page, err, cancel)
 	}()
 }
 
 // joined is the other side and its place, if this one is about to be read from its
 // beginning by a client that has the other already, and its schema; or -1.
-func (r *run) joined(side int) (other int, place shapes.Position) {
+func (r *Held) joined(side int) (other int, place shapes.Position) {
 	if r.req.Hold == 0 || r.state.Sides[side].Position.Offset.Kind != shapes.BeforeAll {
 		return -1, place
 	}
@@ -83,8 +87,8 @@ func (m *Merger) agree(ctx context.Context, page *shapes.Page, other int, def *s
 }
 
 // take holds a page, as far as that goes.
-func (m *Merger) take(side int, page *shapes.Page, err error, cancel context.CancelFunc) result {
-	got := result{side: side}
+func (m *Merger) take(side int, page *shapes.Page, err error, cancel context.CancelFunc) *result {
+	got := &result{side: side}
 	if err != nil {
 		got.err = err
 		return got
@@ -94,7 +98,7 @@ func (m *Merger) take(side int, page *shapes.Page, err error, cancel context.Can
 		got.shared = &openPage{side: side, closer: page.Close, cancel: cancel}
 		return got
 	}
-	whole, err := m.hold(&got, page.Messages)
+	whole, err := m.hold(got, page.Messages)
 	got.next, got.schema = page.Next, page.Schema
 	if err == nil && !whole {
 		got.page = &openPage{side: side, messages: page.Messages, closer: page.Close, cancel: cancel}
@@ -124,10 +128,10 @@ func (m *Merger) hold(got *result, messages shapes.Messages) (whole bool, err er
 func broken(err error) error { return &shapes.Unavailable{Err: err} }
 
 // take takes in what became of a read.
-func (r *run) take(got result) {
-	r.reading--
-	cancel := r.cancels[got.side]
-	r.cancels[got.side] = nil
+func (r *Held) take(got *result) {
+	r.reads.out--
+	cancel := r.reads.cancels[got.side]
+	r.reads.cancels[got.side] = nil
 	if got.page == nil {
 		cancel()
 	}
@@ -139,7 +143,7 @@ func (r *run) take(got result) {
 		r.fail(got.side, got.err)
 		return
 	}
-	r.schemas[got.side] = got.schema
+	r.reads.schemas[got.side] = got.schema
 	r.answer.add(got.side, &got.batch)
 	e := Event{Kind: Whole, Side: got.side, Next: got.next, UpToDate: got.batch.UpToDate, Rows: got.batch.Count > 0}
 	if got.page != nil {

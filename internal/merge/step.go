@@ -122,6 +122,9 @@ func heard(s State, e Event) (State, []Effect) {
 	return proceed(s, e)
 }
 
+// settle is what everybody does whom news reaches, so it is made once.
+var settle = []Effect{{Kind: Settle}}
+
 // proceed decides what the side does next, and whether the request is ready.
 func proceed(s State, e Event) (State, []Effect) {
 	side := &s.Sides[e.Side]
@@ -144,7 +147,7 @@ func proceed(s State, e Event) (State, []Effect) {
 	case reading || s.Phase == Settling && s.any(Waiting):
 	case s.any(Waiting):
 		s.Phase = Settling
-		return s, []Effect{{Kind: Settle}}
+		return s, settle
 	default:
 		return finish(s), nil
 	}

@@ -78,6 +78,9 @@ type News struct {
 	// Next is where to go on.
 	Next Position
 	Batch
+	// Framed is the body that its readers share; nil: each makes its own. Copies with
+	// other rows must not have it.
+	Framed *Framed
 }
 
 // Rotated says that the shape the position belongs to is gone: the reader has

@@ -83,6 +83,11 @@ func (f *flight) fly(ctx context.Context) {
 	if err != nil && ctx.Err() != nil {
 		err = errClosed
 	}
+	if err == nil {
+		landed := *news
+		landed.Framed = new(shapes.Framed)
+		news = &landed
+	}
 	g := f.group
 	g.mu.Lock()
 	waiters := f.waiters

@@ -3,6 +3,7 @@ package flight
 import (
 	"context"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -129,11 +130,14 @@ func TestManyReadersOneCall(t *testing.T) {
 		}
 		want := news(2, true)
 		s.one(t).reply <- reply{news: want}
+		synctest.Wait()
+		first, _ := tickets[0].Result()
 		for _, ticket := range tickets {
 			if !landed(ticket) {
 				t.Fatal("a reader was left waiting")
 			}
-			if got, err := ticket.Result(); got != want || err != nil {
+			got, err := ticket.Result()
+			if got != first || got.Next != want.Next || !reflect.DeepEqual(got.Batch, want.Batch) || &got.Rows[0] != &want.Rows[0] || got.Framed == nil || err != nil {
 				t.Fatalf("got %v, %v", got, err)
 			}
 		}

@@ -253,6 +253,10 @@ func (t *refTicket) check() error {
 		}
 	case err != nil || string(news.Rows) != t.flight.rows || news.UpToDate != t.flight.upToDate || news.Next != t.flight.next:
 		return fmt.Errorf("got %+v, %v; want %+v", news, err, t.flight)
+	default: // what its readers share is made of its own rows
+		if body, _ := news.Framed.Body(news.Rows, []byte("end")); string(body) != "["+t.flight.rows+",end]" {
+			return fmt.Errorf("%s is framed as %s", t.flight.rows, body)
+		}
 	}
 	return nil
 }

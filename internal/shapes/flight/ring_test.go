@@ -249,3 +249,25 @@ func TestNewsThatDoesNotMoveIsNotRemembered(t *testing.T) {
 		}
 	})
 }
+
+// Several pieces of news that are given as one have a body of their own.
+func TestWhatIsJoinedIsFramedAnew(t *testing.T) {
+	g := remembering(3)
+	defer g.Close()
+	for _, pieces := range []int{1, 3, 2} {
+		ticket := g.Join(def, at(uint64(4-pieces)))
+		got, err := ticket.Result()
+		if err != nil || got.Count != pieces {
+			t.Fatalf("%d pieces are %+v, %v", pieces, got, err)
+		}
+		if body, _ := got.Framed.Body(got.Rows, []byte("end")); string(body) != "["+string(got.Rows)+",end]" {
+			t.Errorf("%d pieces are framed as %s", pieces, body)
+		}
+		// Their first piece alone was told others.
+		alone := g.shapes[def.Query()].ring.at(at(uint64(4 - pieces)).Offset).news
+		if body, _ := alone.Framed.Body(alone.Rows, []byte("end")); string(body) != "["+string(alone.Rows)+",end]" {
+			t.Errorf("the first of %d pieces is framed as %s", pieces, body)
+		}
+		ticket.Leave()
+	}
+}

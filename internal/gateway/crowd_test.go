@@ -1,0 +1,191 @@
+package gateway
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/realtime-gw/realtime-gw/internal/auth"
+	"github.com/realtime-gw/realtime-gw/internal/cursor"
+	"github.com/realtime-gw/realtime-gw/internal/feeds"
+	"github.com/realtime-gw/realtime-gw/internal/merge"
+	"github.com/realtime-gw/realtime-gw/internal/runid"
+	"github.com/realtime-gw/realtime-gw/internal/runstore"
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
+)
+
+const (
+	crowdEnv = "cmenvironment0000000000000"
+	crowdKey = auth.Key("tr_prod_0123456789abcdefghij")
+	crowdRow = `{"key":"\"public\".\"TaskRun\"/\"cmrun\"","value":{"id":"cmrun","status":"EXECUTING","updatedAt":"2026-01-01 00:00:00"},"headers":{"operation":"update","relation":["public","TaskRun"],"lsn":"100","op_position":0}}`
+	crowdEnd = `{"headers":{"control":"up-to-date","global_last_seen_lsn":"100"}}`
+)
+
+// one is the platform's database of one environment, without runs or batches.
+type one struct{}
+
+func (one) EnvironmentByID(_ context.Context, id string) (*auth.Entry, error) {
+	if id != crowdEnv {
+		return nil, auth.ErrUnknown
+	}
+	return &auth.Entry{Environment: auth.Environment{ID: crowdEnv, Type: auth.Production}, SigningKeys: []auth.Key{crowdKey}}, nil
+}
+
+func (o one) RereadEnvironmentByID(ctx context.Context, id string) (*auth.Entry, error) {
+	return o.EnvironmentByID(ctx, id)
+}
+
+func (o one) EnvironmentByKey(ctx context.Context, _ auth.Key) (*auth.Entry, error) {
+	return o.EnvironmentByID(ctx, crowdEnv)
+}
+
+func (one) BranchEnvironment(context.Context, string, string) (*auth.Environment, error) {
+	return nil, auth.ErrUnknown
+}
+
+func (one) FindRefByFriendlyID(context.Context, string, runid.Friendly) (runstore.Ref, error) {
+	return runstore.Ref{}, runstore.ErrNotFound
+}
+
+func (one) FindBatchByFriendlyID(context.Context, string, runid.Friendly) (runstore.Batch, error) {
+	return runstore.Batch{}, runstore.ErrNotFound
+}
+
+// crowd is a gateway over an upstream that has news of one table when it is told to,
+// and clients who wait for it.
+type crowd struct {
+	nobody
+	handler http.Handler
+	news    chan *shapes.News
+	holding atomic.Int64 // requests that wait
+	changed chan struct{}
+	token   string
+	place   url.Values // of all clients
+}
+
+func (c *crowd) Holding(change int) {
+	c.holding.Add(int64(change))
+	select {
+	case c.changed <- struct{}{}:
+	default:
+	}
+}
+
+// until waits until so many requests are held.
+func (c *crowd) until(held int) {
+	for c.holding.Load() != int64(held) {
+		<-c.changed
+	}
+}
+
+// Read implements shapes.Source.
+func (c *crowd) Read(_ context.Context, _ *shapes.Definition, _ shapes.Position) (*shapes.Page, error) {
+	return &shapes.Page{
+		Next: shapes.Position{Handle: "17-23", Offset: shapes.LogOffset(1, 0)}, Schema: `{"id":{"type":"text"}}`,
+		Messages: shapes.NewBytesScanner([]byte("[" + crowdEnd + "]")), Close: func() error { return nil },
+	}, nil
+}
+
+// Wait implements shapes.Source. The second table has no news.
+func (c *crowd) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.News, error) {
+	news := c.news
+	if def.Table() != shapes.LegacyTable {
+		news = nil
+	}
+	select {
+	case n := <-news:
+		n.Next = shapes.Position{Handle: pos.Handle, Offset: shapes.LogOffset(pos.Offset.Tx+1, 0)}
+		return n, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// tell gives everybody who waits a row.
+func (c *crowd) tell(row string) {
+	c.news <- &shapes.News{Batch: shapes.Batch{Rows: []byte(row), Count: 1, UpToDate: true, LSN: 100}}
+}
+
+func newCrowd(t testing.TB) *crowd {
+	t.Helper()
+	c := &crowd{news: make(chan *shapes.News), changed: make(chan struct{}, 1)}
+	directory, err := auth.NewCache(auth.CacheConfig{Source: one{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	authenticator, err := auth.NewAuthenticator(auth.Config{Directory: directory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	codec, err := cursor.NewCodec(make([]byte, cursor.MinKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	flights := flight.New(flight.Config{Source: c})
+	t.Cleanup(flights.Close)
+	c.handler, err = New(Config{
+		Auth: authenticator, Finder: one{}, Observer: c, ConcurrencyLimit: 1 << 20, Log: zerolog.New(io.Discard),
+		Feeds: feeds.New(feeds.Config{Merger: merge.New(merge.Config{Upstreams: [merge.Sides]*flight.Group{flights, flights}}), Codec: codec, Hold: 30 * time.Second}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.token, err = auth.Sign(crowdKey, auth.Token{EnvironmentID: crowdEnv, Scopes: []string{"read:tags:demo"}, IssuedAt: time.Now(), Expires: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := httptest.NewRecorder()
+	c.handler.ServeHTTP(rec, c.request(t, url.Values{"offset": {"-1"}}))
+	if rec.Code != http.StatusOK {
+		t.Fatalf("%d %s", rec.Code, rec.Body)
+	}
+	c.moved(rec.Header())
+	return c
+}
+
+// moved takes the clients to where an answer says.
+func (c *crowd) moved(h http.Header) {
+	c.place = url.Values{"handle": {h.Get("Electric-Handle")}, "offset": {h.Get("Electric-Offset")}, "cursor": {h.Get("Electric-Cursor")}, "live": {"true"}}
+}
+
+func (c *crowd) request(t testing.TB, place url.Values) *http.Request {
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/realtime/v1/runs?tags=demo&"+place.Encode(), http.NoBody)
+	r.Header.Set("Authorization", "Bearer "+c.token)
+	r.Header.Set("Origin", "https://app.example.com")
+	r.Header.Set(electricVersion, "1.0.14")
+	r.Header.Set(apiVersion, statusVersion)
+	return r
+}
+
+// memory is a ResponseWriter in memory that can be used again.
+type memory struct {
+	header http.Header
+	status int
+	body   []byte
+	writes int
+}
+
+func (m *memory) Header() http.Header    { return m.header }
+func (m *memory) WriteHeader(status int) { m.status = status }
+
+func (m *memory) Write(p []byte) (int, error) {
+	m.body = append(m.body, p...)
+	m.writes++
+	return len(p), nil
+}
+
+func (m *memory) reset() {
+	clear(m.header)
+	m.status, m.body, m.writes = 0, m.body[:0], 0
+}
+
+var crowdBody = "[" + crowdRow + "," + strings.Replace(crowdEnd, "100", "1", 1) + "]"

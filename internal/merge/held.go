@@ -1,0 +1,163 @@
+package merge
+
+import (
+	"context"
+	"time"
+
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
+)
+
+// Held is one request on its way: the shell around the State. It belongs to one
+// goroutine at a time: whoever began it may leave the waiting to another.
+//
+// Ten thousand of these wait at the same time, so it has nothing that a request which
+// waits for news does not need, and is one allocation; what reads need is made for them.
+type Held struct {
+	merger  *Merger
+	ctx     context.Context
+	req     Request
+	state   State
+	answer  Answer
+	err     error // of the side that ended the request
+	left    error // why the client is gone
+	tickets [Sides]*flight.Ticket
+	timer   *time.Timer
+	ends    time.Time
+	hurried bool
+	reads   *reads // nil: none was begun
+}
+
+// reads are those of one request.
+type reads struct {
+	results chan *result
+	out     int                       // whose result was not taken yet
+	cancels [Sides]context.CancelFunc // of those that are out
+	schemas [Sides]string
+}
+
+// Wait waits until the request has its outcome.
+func (r *Held) Wait() {
+	for r.left == nil && !r.state.Phase.Over() {
+		r.on(r.park())
+	}
+}
+
+// wakes are what a request waits for.
+type wake uint8
+
+const (
+	wakeRead  wake = iota
+	wakeSide0      // and the side after it
+	wakeSide1
+	wakeGain0 // and the side after it
+	wakeGain1
+	wakeEnd
+	wakeLeft
+)
+
+// park waits for one thing to happen. Most of the memory that a waiting client takes
+// beyond its connection is the stack from here up, so this is a frame of its own with
+// as little in it as there can be.
+//
+//go:noinline
+func (r *Held) park() (wake, *result) {
+	select {
+	case got := <-r.results():
+		return wakeRead, got
+	case <-r.landed(0):
+		return wakeSide0, nil
+	case <-r.landed(1):
+		return wakeSide1, nil
+	case <-r.req.Gains[0]:
+		return wakeGain0, nil
+	case <-r.req.Gains[1]:
+		return wakeGain1, nil
+	case <-r.timer.C:
+	case <-r.req.Cut:
+	case <-r.ctx.Done():
+		return wakeLeft, nil
+	}
+	return wakeEnd, nil
+}
+
+func (r *Held) results() chan *result {
+	if r.reads == nil {
+		return nil
+	}
+	return r.reads.results
+}
+
+func (r *Held) landed(side int) <-chan struct{} {
+	if r.tickets[side] == nil {
+		return nil
+	}
+	return r.tickets[side].Landed()
+}
+
+// on takes in what has happened.
+//
+//go:noinline
+func (r *Held) on(what wake, got *result) {
+	switch what {
+	case wakeRead:
+		r.take(got)
+	case wakeSide0, wakeSide1:
+		r.land(int(what - wakeSide0))
+	case wakeGain0, wakeGain1:
+		r.gain(int(what - wakeGain0))
+	case wakeEnd:
+		r.expire()
+	case wakeLeft:
+		r.left = context.Cause(r.ctx)
+	}
+	// News must not wait for the hold's end because the other side is slow.
+	if r.state.Phase == Completing && !r.hurried && time.Until(r.ends) > completeWithin {
+		r.hurried = true
+		r.timer.Reset(completeWithin)
+	}
+}
+
+// Answer is the outcome, once it was waited for.
+func (r *Held) Answer() (*Answer, error) {
+	defer r.release()
+	if r.left == nil && r.state.Phase == Answered {
+		return r.finish()
+	}
+	r.answer.Close()
+	switch {
+	case r.left != nil:
+		return nil, r.left
+	case r.err == nil:
+		return nil, &shapes.Unavailable{Err: errNothing}
+	}
+	return nil, r.err
+}
+
+// release gives back everything that the answer does not need: seats in
+// flights, whose calls stay open for others, and reads.
+func (r *Held) release() {
+	r.timer.Stop()
+	for _, ticket := range r.tickets {
+		if ticket != nil {
+			ticket.Leave()
+		}
+	}
+	if r.reads == nil {
+		return
+	}
+	for _, cancel := range r.reads.cancels {
+		if cancel != nil {
+			cancel()
+		}
+	}
+	for ; r.reads.out > 0; r.reads.out-- {
+		got := <-r.reads.results
+		r.merger.budget.give(got.taken)
+		for _, page := range []*openPage{got.page, got.shared} {
+			if page != nil {
+				page.close()
+			}
+		}
+	}
+}
