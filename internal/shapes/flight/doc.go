@@ -41,7 +41,11 @@
 // less than the flight's own readers were, and hears the rest at its next position.
 //
 // A ring is of one handle. It is cleared when a flight or a read says that the handle was
-// rotated, and when news of another handle lands.
+// rotated, and when news of another handle lands. That the handle is gone is remembered as
+// long as the shape is: everybody at a place of it is told so at once. It has to be so for
+// streams. Their readers move only when they are told that they are up to date. If the news
+// of one side, from its ring, came before the rotation of the other, again and again, they
+// would never hear of it.
 //
 // # Reads
 //

@@ -2,7 +2,6 @@ package flight
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -92,8 +91,8 @@ func (f *flight) fly(ctx context.Context) {
 	g.mu.Lock()
 	waiters := f.waiters
 	if s := f.shape; s != nil {
-		if _, rotated := errors.AsType[*shapes.Rotated](err); rotated {
-			g.store.rotated(s, f.pos.Handle)
+		if how, rotated := err.(*shapes.Rotated); rotated {
+			g.store.rotated(s, f.pos, how)
 		} else if err == nil {
 			g.store.keep(s, f.pos, news)
 		}

@@ -158,6 +158,9 @@ func (g *Group) Join(def *shapes.Definition, pos shapes.Position) *Ticket {
 	f := s.flight(pos)
 	if f == nil {
 		defer g.settle(s)
+		if err := s.ring.lost(pos); err != nil {
+			return g.landed(nil, err)
+		}
 		if news := s.ring.from(pos); news != nil {
 			g.ringHits.Add(1)
 			return g.landed(news, nil)

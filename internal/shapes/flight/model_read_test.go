@@ -35,6 +35,8 @@ func (m *model) read(d int, pos shapes.Position) {
 		r.waits, r.want = false, errClosed
 	case !m.know(d, pos):
 		r.waits, r.limited = false, true
+	case m.gone(d, pos):
+		r.waits, r.want = false, m.feeds[d].how
 	case sent != nil:
 		sent.late = append(sent.late, r)
 		if sent.lateLeader == nil {
@@ -118,7 +120,7 @@ func (m *model) answerRead(c *call, call *refCall, how int) {
 		err := &shapes.Rotated{Handle: fmt.Sprint(m.serial)}
 		c.reply <- reply{err: err}
 		if call.pos != start {
-			m.rotate(call.feed, call.pos.Handle)
+			m.rotate(call.feed, call.pos.Handle, err)
 		}
 		m.fault(call, err)
 		return

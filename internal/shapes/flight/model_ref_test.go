@@ -20,6 +20,7 @@ type refFeed struct {
 	idle      time.Time // since when none is
 	handle    string    // of the ring
 	gone      string
+	how       error // with which it went
 	ring      []refEntry
 }
 
@@ -179,6 +180,9 @@ func (m *model) seat(d int, pos shapes.Position) *refFlight {
 			return f
 		}
 	}
+	if m.gone(d, pos) {
+		return &refFlight{landed: true, err: m.feeds[d].how}
+	}
 	if known := m.feeds[d].from(pos); known != nil {
 		return known
 	}
@@ -223,12 +227,19 @@ func (f *refFeed) keep(e refEntry) {
 	f.ring = f.ring[max(len(f.ring)-modelRing, 0):]
 }
 
-func (m *model) rotate(d int, handle string) {
+// gone says that a place is known to be rotated.
+func (m *model) gone(d int, pos shapes.Position) bool {
+	return pos != start && m.feeds[d].gone == pos.Handle
+}
+
+func (m *model) rotate(d int, handle string, how error) {
 	f := &m.feeds[d]
 	if f.handle == handle {
 		f.handle, f.ring = "", nil
 	}
-	f.gone = handle
+	if f.gone != handle {
+		f.gone, f.how = handle, how
+	}
 	if handle == fmt.Sprintf("h%d", f.rotations) {
 		f.rotations++
 	}

@@ -145,7 +145,7 @@ func (m *model) answer(n, how int) {
 	case 2:
 		c.reply <- reply{news: &shapes.News{Next: onWay(c.pos), Batch: shapes.Batch{Rows: []byte(rows), Count: 1}}}
 		f.rows, f.next = rows, onWay(c.pos)
-		if m.mayCall(f.feed, c.pos) {
+		if !m.gone(f.feed, f.next) && m.mayCall(f.feed, c.pos) {
 			f.completing, f.firstAt, f.asks = true, time.Now(), f.next
 			m.ask(f.feed, f.next, 1, time.Now())
 		} else {
@@ -162,7 +162,7 @@ func (m *model) answer(n, how int) {
 	case 5:
 		err := &shapes.Rotated{Handle: fmt.Sprint(m.serial)}
 		c.reply <- reply{err: err}
-		m.rotate(f.feed, f.pos.Handle)
+		m.rotate(f.feed, f.pos.Handle, err)
 		m.land(f, err, time.Now())
 	}
 }

@@ -69,6 +69,9 @@ func (g *Group) seat(ctx context.Context, def *shapes.Definition, key readKey) (
 		return nil, nil, err
 	}
 	defer g.settle(s)
+	if err := s.ring.lost(key.pos); err != nil {
+		return nil, nil, err
+	}
 	if sent = s.reads[key]; sent != nil {
 		if sent.next == nil {
 			sent.next = g.newCall(ctx, def, key)
@@ -138,6 +141,7 @@ func (g *Group) readAlone(ctx context.Context, def *shapes.Definition, key readK
 		g.ended(s, key, err)
 		return nil, err
 	}
+	g.locked(func() { s.ring.named(key.pos, page.Next.Handle) })
 	closed := page.Close
 	page.Close = sync.OnceValue(func() error {
 		g.ended(s, key, nil)
@@ -158,7 +162,8 @@ func (g *Group) ended(s *shape, key readKey, err error) {
 
 // heard takes in what an error says about a shape. g.mu is held.
 func (g *Group) heard(s *shape, key readKey, err error) {
-	if _, rotated := errors.AsType[*shapes.Rotated](err); rotated && key.pos.Handle != "" {
-		g.store.rotated(s, key.pos.Handle)
+	if _, rotated := errors.AsType[*shapes.Rotated](err); rotated && !begins(key.pos) {
+		how, _ := err.(*shapes.Rotated) // else an answer broke off with it
+		g.store.rotated(s, key.pos, how)
 	}
 }

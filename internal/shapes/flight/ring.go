@@ -12,7 +12,9 @@ const entryBytes = 256
 // ring is the recent news of one handle of a shape, in the order in which it landed.
 type ring struct {
 	handle  string
-	gone    string // the handle that was rotated last: what still lands of it is not kept
+	gone    string          // the handle that was rotated last: what still lands of it is not kept
+	how     *shapes.Rotated // nil: that is only likely
+	beyond  shapes.Offset   // if it is out of bounds only: the least offset that is
 	entries []*entry
 	bytes   int
 
@@ -87,12 +89,35 @@ func (st *store) clear(s *shape) {
 	s.ring.handle, s.ring.entries = "", nil
 }
 
-// rotated takes in that a handle of the shape is gone.
-func (st *store) rotated(s *shape, handle string) {
-	if s.ring.handle == handle {
+// rotated takes in that a place of the shape is gone, with its handle, or, if it is out of
+// bounds, with all that lie behind it. how is nil where it is only likely.
+func (st *store) rotated(s *shape, pos shapes.Position, how *shapes.Rotated) {
+	r := &s.ring
+	if r.handle == pos.Handle {
 		st.clear(s)
 	}
-	s.ring.gone = handle
+	if r.gone == pos.Handle && r.how != nil && (how == nil || !r.how.OutOfBounds || how.OutOfBounds && r.beyond.Compare(pos.Offset) <= 0) {
+		return // what is known says more
+	}
+	r.gone, r.how, r.beyond = pos.Handle, how, pos.Offset
+}
+
+// lost is how a place was rotated, if that is known. Who asks there is told so at once: one
+// side's news would otherwise be told again and again to a stream that never gets as far as
+// to hear of the other side's rotation.
+func (r *ring) lost(pos shapes.Position) error {
+	if r.how == nil || pos.Handle != r.gone || begins(pos) || r.how.OutOfBounds && pos.Offset.Compare(r.beyond) < 0 {
+		return nil
+	}
+	return r.how
+}
+
+// named takes in that a read from the beginning was answered with this handle: it is not
+// gone after all.
+func (r *ring) named(from shapes.Position, handle string) {
+	if begins(from) && r.gone == handle && r.how != nil && !r.how.OutOfBounds {
+		r.gone, r.how = "", nil
+	}
 }
 
 // from gives all there is from pos up to the newest without a gap, or nil: an entry

@@ -115,16 +115,18 @@ func TestMemoryIsOfOneHandle(t *testing.T) {
 }
 
 // A handle that is rotated is forgotten, whoever hears of it, and what still lands of it
-// is not remembered.
+// is not remembered. Where it is sure, everybody at a place of it hears the same at once,
+// and nobody asks.
 func TestMemoryEndsWithTheHandle(t *testing.T) {
+	rotated := &shapes.Rotated{Handle: "new"}
 	for name, hear := range map[string]func(t *testing.T, s *script, g *Group){
 		"a flight": func(t *testing.T, s *script, g *Group) {
 			defer g.Join(def, at(9)).Leave()
-			s.one(t).reply <- reply{err: &shapes.Rotated{Handle: "new"}}
+			s.one(t).reply <- reply{err: rotated}
 		},
 		"a read": func(t *testing.T, s *script, g *Group) {
 			go g.Read(t.Context(), def, at(9))
-			s.one(t).reply <- reply{err: &shapes.Rotated{Handle: "new"}}
+			s.one(t).reply <- reply{err: rotated}
 		},
 		"a body": func(t *testing.T, s *script, g *Group) {
 			go g.Read(t.Context(), def, at(9))
@@ -142,13 +144,76 @@ func TestMemoryEndsWithTheHandle(t *testing.T) {
 				c.reply <- reply{news: news(4, true)}
 				synctest.Wait()
 				for _, tx := range []uint64{1, 3} {
-					if got := told(t, s, g, at(tx)); got != "" {
-						t.Errorf("from %d: %q", tx, got)
+					if name == "a body" {
+						if got := told(t, s, g, at(tx)); got != "" {
+							t.Errorf("from %d: %q", tx, got)
+						}
+						continue
 					}
+					isGone(t, s, g, at(tx), rotated)
 				}
 			})
 		})
 	}
+}
+
+// isGone sees that a place is known to be rotated, to who waits and to who reads.
+func isGone(t *testing.T, s *script, g *Group, pos shapes.Position, how error) {
+	t.Helper()
+	ticket := g.Join(def, pos)
+	defer ticket.Leave()
+	_, read := g.Read(t.Context(), def, pos)
+	if !landed(ticket) || len(s.pending()) != 0 {
+		t.Fatalf("%v was asked for", pos)
+	}
+	if _, err := ticket.Result(); err != how || read != how {
+		t.Errorf("%v: %v, %v", pos, err, read)
+	}
+}
+
+// A place that is out of bounds takes with it those behind it, and none before.
+func TestOutOfBounds(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *script, g *Group) {
+		how := &shapes.Rotated{OutOfBounds: true}
+		for _, tx := range []uint64{9, 7, 8} {
+			ticket := g.Join(def, at(tx))
+			if pending := s.pending(); len(pending) > 0 {
+				pending[0].reply <- reply{err: how}
+			}
+			if !landed(ticket) {
+				t.Fatal("not landed")
+			}
+			ticket.Leave()
+		}
+		for _, tx := range []uint64{7, 8, 9, 10} {
+			isGone(t, s, g, at(tx), how)
+		}
+		if got := told(t, s, g, at(6)); got != "" {
+			t.Errorf("%q", got)
+		}
+	})
+}
+
+// A handle that an answer names is not gone, whatever was said of it before.
+func TestAHandleThatIsBack(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *script, g *Group) {
+		ticket := g.Join(def, at(1))
+		s.one(t).reply <- reply{err: &shapes.Rotated{}}
+		if !landed(ticket) {
+			t.Fatal("not landed")
+		}
+		ticket.Leave()
+		go func() {
+			if page, err := g.Read(t.Context(), def, shapes.Position{}); err == nil {
+				_ = page.Close()
+			}
+		}()
+		s.one(t).reply <- reply{page: &shapes.Page{Next: at(1), Messages: shapes.NewScanner(strings.NewReader("[]")), Close: func() error { return nil }}}
+		synctest.Wait()
+		if got := told(t, s, g, at(1)); got != "" {
+			t.Errorf("%q", got)
+		}
+	})
 }
 
 // rotates is the body of a shape that is rotated at once.

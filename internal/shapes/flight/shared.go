@@ -127,7 +127,9 @@ func (c *sharedRead) end() (unclaimed bool) {
 	}
 	c.shape, c.ended = nil, true
 	delete(s.reads, c.key)
-	g.heard(s, c.key, c.err)
+	if g.heard(s, c.key, c.err); c.err == nil {
+		s.ring.named(c.key.pos, c.page.Next.Handle)
+	}
 	next := c.next
 	switch {
 	case c.large():
