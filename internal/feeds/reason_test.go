@@ -16,6 +16,8 @@ func TestReasons(t *testing.T) {
 	s := newService(t, up, Config{})
 	f := tagFeed(t, s, []string{"a"}, time.Hour)
 	_, at := next(t, s, f, start)
+	short := tagFeed(t, s, []string{"c"}, time.Hour)
+	_, beyond := next(t, s, short, start)
 	otherCodec, err := cursor.NewCodec(bytes.Repeat([]byte{'o'}, cursor.MinKey))
 	if err != nil {
 		t.Fatal(err)
@@ -44,5 +46,5 @@ func TestReasons(t *testing.T) {
 	up.fail(&shapes.Rotated{Handle: "17-24"})
 	check("a rotation", ShapeGone, refetch(s, f, at))
 	up.fail(&shapes.Rotated{OutOfBounds: true})
-	check("an offset that was lost", OutOfBounds, refetch(s, f, at))
+	check("an offset that was lost", OutOfBounds, refetch(s, short, beyond))
 }
