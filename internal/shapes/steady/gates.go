@@ -195,8 +195,10 @@ func (g *gates) succeed(p *pass, now time.Time) {
 			own.probing = false
 			own.round++
 		}
-		if !p.waits {
-			own.spare(p.begun)
+		own.spare(p.begun)
+		if p.waits { // and that is the call that counts
+			p.begun = now
+			own.note(now)
 		}
 	}
 	g.era++

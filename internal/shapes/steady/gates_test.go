@@ -156,6 +156,33 @@ func TestPartlyWell(t *testing.T) {
 	})
 }
 
+// A held call that a read went before began when the read had ended, however long that took.
+func TestAReadBeforeAHeldCall(t *testing.T) {
+	g := newGates(func(time.Duration) time.Duration { return 0 })
+	now := time.Date(2026, 8, 21, 0, 0, 0, 0, time.UTC)
+	ask := func() *pass {
+		for {
+			p, again := g.ask("a", now)
+			if p != nil {
+				return p
+			}
+			now = again
+		}
+	}
+	g.fail(ask(), now, 0)
+	now = now.Add(time.Minute - time.Second)
+	p := ask()
+	p.waits = true
+	now = now.Add(900 * time.Millisecond)
+	g.succeed(p, now)
+	held := now
+	g.fail(&pass{shape: "a", begun: p.begun, all: -1}, now, 0)
+	g.fail(ask(), now, 0)
+	if ask(); now.Sub(held) < window {
+		t.Errorf("a third call %v after the first", now.Sub(held))
+	}
+}
+
 // The call that finds out for the whole upstream may be of a shape of which another call,
 // from before, has failed meanwhile. Its own failure counts all the same: nobody else would
 // be let through ever again.
