@@ -91,7 +91,7 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer closeEmbedded(context.WithoutCancel(ctx), server, log)
-	a, err := assemble(parts{primary: pool, sources: []*electric.Client{source}, metrics: counts, traces: traces, keys: [][]byte{key}, maxAge: 0, log: log})
+	a, err := assemble(parts{primary: pool, sources: []*electric.Client{source}, metrics: counts, traces: traces, keys: [][]byte{key}, maxAge: 0, api: true, log: log})
 	if err != nil {
 		return err
 	}

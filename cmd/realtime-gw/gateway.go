@@ -21,6 +21,7 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/lookup"
 	"github.com/realtime-gw/realtime-gw/internal/merge"
 	"github.com/realtime-gw/realtime-gw/internal/metrics"
+	"github.com/realtime-gw/realtime-gw/internal/platform"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/admission"
@@ -43,6 +44,9 @@ type parts struct {
 	metrics *metrics.Metrics
 	traces  *tracing.Tracing // nil: none
 	log     zerolog.Logger
+
+	api       bool         // serve the platform's API
+	elsewhere http.Handler // the platform, for what is not served; nil: not known
 }
 
 // assembly is a gateway that is put together.
@@ -110,7 +114,15 @@ func assemble(p parts) (*assembly, error) {
 		Census: a.census,
 		MaxAge: p.maxAge,
 	})
+	var api http.Handler // nil: none
+	if p.api {
+		if api, err = platform.New(platform.Config{Auth: authenticator, Store: store, Elsewhere: p.elsewhere}); err != nil {
+			a.close()
+			return nil, err
+		}
+	}
 	a.handler, err = gateway.New(gateway.Config{
+		Platform: api, Elsewhere: p.elsewhere,
 		Auth: authenticator, Finder: finder, Feeds: a.feeds,
 		Slots: p.slots, ConcurrencyLimit: p.limit, Ready: a.ready.Load, Draining: a.draining.Load, Observer: p.metrics, Trace: p.traces.Handler, Log: p.log,
 	})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/realtime-gw/realtime-gw/internal/embedded"
 	"github.com/realtime-gw/realtime-gw/internal/metrics"
+	"github.com/realtime-gw/realtime-gw/internal/platform"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
 	"github.com/realtime-gw/realtime-gw/internal/tracing"
 )
@@ -28,6 +29,8 @@ type serveCommand struct {
 	CursorKeys   string        `help:"Keys that authenticate cursors: current and previous, each 32 bytes or more in hex, joined by a comma. Required." env:"REALTIME_GW_CURSOR_KEYS"`
 	MaxAgeMs     int64         `name:"max-created-at-age-ms" help:"How far back a tag feed may reach, in milliseconds." env:"REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS" default:"86400000"`
 	RedisURL     string        `help:"A Redis through which instances, and the platform, count live subscriptions together, such as redis://redis:6379. Without it each instance counts its own." env:"REDIS_URL"`
+	PlatformAPI  bool          `name:"platform-api" help:"Serve the platform's REST API over the run tables as well." env:"REALTIME_GW_PLATFORM_API"`
+	Platform     string        `name:"platform-origin" help:"Base URL of the platform, which gets what is not served here of /api and /realtime/v1/streams. Without it that is a 501." env:"PLATFORM_ORIGIN"`
 	Drain        time.Duration `help:"How long the end takes, after SIGTERM: meanwhile /readyz fails, and those who wait are sent away one after another. A second SIGTERM cuts it short." env:"REALTIME_GW_DRAIN" default:"25s"`
 	Limit        int           `name:"concurrency-limit" help:"Live subscriptions of one environment at a time." env:"REALTIME_CONCURRENCY_LIMIT" default:"100000"`
 }
@@ -44,7 +47,12 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		return fmt.Errorf("REALTIME_GW_ADDR: %w", err)
 	}
 	defer listener.Close()
-	made := parts{keys: keys, maxAge: time.Duration(c.MaxAgeMs) * time.Millisecond, limit: c.Limit, metrics: metrics.New(), log: log}
+	made := parts{keys: keys, maxAge: time.Duration(c.MaxAgeMs) * time.Millisecond, limit: c.Limit, metrics: metrics.New(), log: log, api: c.PlatformAPI}
+	if c.Platform != "" {
+		if made.elsewhere, err = platform.Elsewhere(c.Platform); err != nil {
+			return fmt.Errorf("PLATFORM_ORIGIN %w", err) // not reached: check has refused it
+		}
+	}
 	stopMetrics, err := c.serveMetrics(made.metrics, log)
 	if err != nil {
 		return err
