@@ -91,6 +91,15 @@ func reads(ctx context.Context, s *runstore.Store, env string, all []runstore.Ru
 			}
 			return family.Children, err
 		}),
+		"FindChildren": func() ([]runstore.Run, error) {
+			children, err := s.FindChildren(ctx, env, idsOf(all))
+			var runs []runstore.Run
+			for _, child := range children {
+				at := slices.IndexFunc(all, func(run runstore.Run) bool { return run.ID == child.ID })
+				runs = append(runs, all[at])
+			}
+			return runs, err
+		},
 		"FindBatchRuns": func() ([]runstore.Run, error) {
 			var runs []runstore.Run
 			names := []string{}
