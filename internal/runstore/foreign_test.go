@@ -115,6 +115,18 @@ func reads(ctx context.Context, s *runstore.Store, env string, all []runstore.Ru
 			}
 			return runs, nil
 		},
+		"FindBatchByIdempotencyKey": func() ([]runstore.Run, error) {
+			var runs []runstore.Run
+			for _, id := range batches {
+				b, err := s.FindBatchByIdempotencyKey(ctx, env, "key of "+id)
+				if err == nil {
+					runs = append(runs, runstore.Run{ID: b.ID, EnvironmentID: b.EnvironmentID})
+				} else if !errors.Is(err, runstore.ErrNotFound) {
+					return nil, err
+				}
+			}
+			return runs, nil
+		},
 		"FindBatchByFriendlyID": func() ([]runstore.Run, error) {
 			var runs []runstore.Run
 			for _, id := range batches {
@@ -156,7 +168,7 @@ func TestNothingForeign(t *testing.T) {
 		}
 		for range 2 {
 			id := f.mint.Mint(runid.Legacy)
-			if _, err := f.store.CreateBatch(ctx, runstore.NewBatch{ID: id, EnvironmentID: rapid.SampledFrom(envs).Draw(t, "batch's env")}); err != nil {
+			if _, err := f.store.CreateBatch(ctx, runstore.NewBatch{ID: id, EnvironmentID: rapid.SampledFrom(envs).Draw(t, "batch's env"), IdempotencyKey: ptr("key of " + id)}); err != nil {
 				t.Fatal(err)
 			}
 			batches = append(batches, id)
