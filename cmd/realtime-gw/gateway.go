@@ -21,7 +21,6 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/lookup"
 	"github.com/realtime-gw/realtime-gw/internal/merge"
 	"github.com/realtime-gw/realtime-gw/internal/metrics"
-	"github.com/realtime-gw/realtime-gw/internal/platform"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/admission"
@@ -114,12 +113,10 @@ func assemble(p parts) (*assembly, error) {
 		Census: a.census,
 		MaxAge: p.maxAge,
 	})
-	var api http.Handler // nil: none
-	if p.api {
-		if api, err = platform.New(platform.Config{Auth: authenticator, Store: store, Elsewhere: p.elsewhere}); err != nil {
-			a.close()
-			return nil, err
-		}
+	api, err := p.platform(store, authenticator, directory)
+	if err != nil {
+		a.close()
+		return nil, err
 	}
 	a.handler, err = gateway.New(gateway.Config{
 		Platform: api, Elsewhere: p.elsewhere,

@@ -59,11 +59,11 @@ func batchParam(r *http.Request) (runid.Friendly, error) {
 	return id, nil
 }
 
-// openRun is the run that a path names, for who may read it: through its id, its
-// task, one of its tags or its batch. As on the platform, what is not there is a
-// 404 before it is a 403.
-func (p *platform) openRun(r *http.Request) (runstore.Run, error) {
-	who, err := p.enter(r)
+// openRun is the run that a path names, for who may enter and read it: through its
+// id, its task, one of its tags or its batch. As on the platform, what is not there
+// is a 404 before it is a 403.
+func (p *platform) openRun(r *http.Request, enter func(*http.Request) (*auth.Principal, error)) (runstore.Run, error) {
+	who, err := enter(r)
 	if err != nil {
 		return runstore.Run{}, err
 	}
@@ -83,6 +83,15 @@ func (p *platform) openRun(r *http.Request) (runstore.Run, error) {
 		return runstore.Run{}, lookup(err)
 	}
 	return run, nil
+}
+
+// findRun is a run as it is now, in the environment of who asks.
+func (p *platform) findRun(r *http.Request, who *auth.Principal, id string) (runstore.Run, error) {
+	friendly, err := runid.ParseRun(id)
+	if err != nil {
+		return runstore.Run{}, err // not reached: the store has found it
+	}
+	return p.config.Store.OnPrimary().FindByFriendlyID(r.Context(), who.Environment.ID, friendly)
 }
 
 // resources are those through which a run may be read.

@@ -38,7 +38,7 @@ func outcomeOf(run runstore.Run) (o outcome, ok bool) {
 // result answers GET /v1/runs/{run}/result. A run that goes on has no result,
 // which SDKs take from a 404.
 func (p *platform) result(w http.ResponseWriter, r *http.Request) error {
-	run, err := p.openRun(r)
+	run, err := p.openRun(r, p.enter)
 	if err != nil {
 		return err
 	}

@@ -16,10 +16,10 @@ type retrieved struct {
 	Error        *shownError     `json:"error,omitempty"`
 	AttemptCount int32           `json:"attemptCount"`
 	Attempts     []struct{}      `json:"attempts"` // always empty: the platform keeps the member for its old SDKs
-	RelatedRuns  family          `json:"relatedRuns"`
+	RelatedRuns  relatives       `json:"relatedRuns"`
 }
 
-type family struct {
+type relatives struct {
 	Root     *related  `json:"root,omitempty"`
 	Parent   *related  `json:"parent,omitempty"`
 	Children []related `json:"children"`
@@ -27,7 +27,7 @@ type family struct {
 
 // retrieve answers GET /v3/runs/{run}.
 func (p *platform) retrieve(w http.ResponseWriter, r *http.Request) error {
-	run, err := p.openRun(r)
+	run, err := p.openRun(r, p.enter)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (p *platform) answerRun(ctx context.Context, w http.ResponseWriter, run run
 	}
 	out := retrieved{
 		related: relatedOf(run, words), Payload: valueOf(run.Payload, run.PayloadType), Error: shown(run.Error),
-		Attempts: []struct{}{}, RelatedRuns: family{Children: []related{}},
+		Attempts: []struct{}{}, RelatedRuns: relatives{Children: []related{}},
 	}
 	if run.Status == runstore.CompletedSuccessfully && run.Output != nil {
 		out.Output = valueOf(*run.Output, run.OutputType)

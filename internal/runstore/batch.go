@@ -2,6 +2,7 @@ package runstore
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,8 +26,12 @@ type Batch struct {
 	Sealed         bool        `db:"sealed"` // all its runs have been made
 	SealedAt       *time.Time  `db:"sealedAt"`
 	IdempotencyKey *string     `db:"idempotencyKey"`
-	Successful     *int32      `db:"successfulRunCount"`
-	Failed         *int32      `db:"failedRunCount"`
+	// OneTimeUseToken stands for the token that the batch was made with, if that
+	// can be used once.
+	OneTimeUseToken *string         `db:"oneTimeUseToken"`
+	Options         json.RawMessage `db:"options"` // what its runs have in common; whoever makes them knows
+	Successful      *int32          `db:"successfulRunCount"`
+	Failed          *int32          `db:"failedRunCount"`
 }
 
 // Key names the batch for a write.
@@ -34,13 +39,15 @@ func (b Batch) Key() Key { return Key{EnvironmentID: b.EnvironmentID, ID: b.ID} 
 
 // NewBatch is a batch to be made.
 type NewBatch struct {
-	ID             string // required; the friendly id is made from it
-	EnvironmentID  string // required
-	RunIDs         []string
-	RunCount       int32
-	IdempotencyKey *string
-	CreatedAt      time.Time // default: now
-	Open           bool      // its runs are still to be made, and named by SealBatch
+	ID              string // required; the friendly id is made from it
+	EnvironmentID   string // required
+	RunIDs          []string
+	RunCount        int32
+	IdempotencyKey  *string
+	CreatedAt       time.Time // default: now
+	OneTimeUseToken *string
+	Options         json.RawMessage
+	Open            bool // its runs are still to be made, and named by SealBatch
 }
 
 // BatchOutcome is how the runs of a batch ended.
@@ -64,7 +71,7 @@ func (s *Store) CreateBatch(ctx context.Context, b NewBatch) (Batch, error) {
 	batch, err := one[Batch](ctx, s.writer(), s.batch.create, pgx.NamedArgs{
 		"id": b.ID, "friendlyId": runid.FormatBatch(b.ID), "environment": b.EnvironmentID,
 		"created": created, "now": now, "runIds": orEmpty(b.RunIDs), "runCount": b.RunCount, "idempotencyKey": b.IdempotencyKey,
-		"sealed": !b.Open,
+		"oneTimeUseToken": b.OneTimeUseToken, "options": b.Options, "sealed": !b.Open,
 	})
 	return batch, wrap("create a batch", err)
 }

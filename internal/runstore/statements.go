@@ -170,8 +170,8 @@ func newBatchStatements() batchStatements {
 	return batchStatements{
 		create: fill(`
 			INSERT INTO public."BatchTaskRun" (id, "friendlyId", "runtimeEnvironmentId", "createdAt", "updatedAt", "runIds", "runCount", "expectedCount",
-				"idempotencyKey", "batchVersion", sealed, "sealedAt")
-			VALUES (@id, @friendlyId, @environment, @created, @now, @runIds, @runCount, @runCount, @idempotencyKey, 'runengine:v2', @sealed, CASE WHEN @sealed THEN @now::timestamp END)
+				"idempotencyKey", "oneTimeUseToken", options, "batchVersion", sealed, "sealedAt")
+			VALUES (@id, @friendlyId, @environment, @created, @now, @runIds, @runCount, @runCount, @idempotencyKey, @oneTimeUseToken, @options, 'runengine:v2', @sealed, CASE WHEN @sealed THEN @now::timestamp END)
 			RETURNING {columns}`),
 		complete: fill(`
 			UPDATE public."BatchTaskRun" SET "updatedAt" = @now, "completedAt" = @now, status = @status,

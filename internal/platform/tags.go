@@ -1,0 +1,70 @@
+package platform
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/realtime-gw/realtime-gw/internal/runstore"
+	"github.com/realtime-gw/realtime-gw/internal/trigger"
+)
+
+// addTags answers POST /v1/runs/{run}/tags: tags behind those that the run has.
+func (p *platform) addTags(w http.ResponseWriter, r *http.Request) error {
+	who, id, err := p.writeRun(r, p.enterWithKey)
+	if err != nil {
+		return err
+	}
+	var issues []issue
+	body, err := readFields(w, r, maxSmallBody, &issues)
+	if err != nil {
+		return err
+	}
+	if len(body.members["tags"]) == 0 {
+		body.wrongType("tags", "string or array", "undefined")
+	}
+	tags := slices.DeleteFunc(body.texts("tags", trigger.MaxTag), func(tag string) bool { return tag == "" })
+	for _, tag := range tags {
+		if strings.ContainsRune(tag, 0) {
+			body.wrong("tags", "holds a NUL character")
+			break
+		}
+	}
+	if err := refused(issues); err != nil {
+		return err
+	}
+	run, err := p.findRun(r, who, id)
+	if err != nil {
+		return changeError(err)
+	}
+	added := 0
+	// Nobody else adds to what is found here before it is added to.
+	err = p.config.Store.WithLocked(r.Context(), run.Key(), func(in *runstore.Store, run runstore.Run) error {
+		var fresh []string
+		for _, tag := range tags {
+			if !slices.Contains(run.Tags, tag) && !slices.Contains(fresh, tag) {
+				fresh = append(fresh, tag)
+			}
+		}
+		if all := len(run.Tags) + len(fresh); all > trigger.MaxTags {
+			return &refusal{status: http.StatusUnprocessableEntity, retry: no,
+				text: fmt.Sprintf("Runs can only have %d tags, you're trying to set %d.", trigger.MaxTags, all)}
+		}
+		if added = len(fresh); added == 0 {
+			return nil
+		}
+		_, err := in.PushTags(r.Context(), run.Key(), fresh)
+		return err
+	})
+	if err != nil {
+		return changeError(err)
+	}
+	message := "No new tags to add"
+	if added > 0 {
+		message = fmt.Sprintf("Successfully set %d new tags.", added)
+	}
+	return answer(w, struct {
+		Message string `json:"message"`
+	}{message})
+}
