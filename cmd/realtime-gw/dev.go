@@ -22,6 +22,7 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
 	"github.com/realtime-gw/realtime-gw/internal/simulate"
 	"github.com/realtime-gw/realtime-gw/internal/tracing"
+	"github.com/realtime-gw/realtime-gw/internal/worker"
 )
 
 type devCommand struct {
@@ -112,6 +113,9 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 		case <-ctx.Done():
 		}
 	})
+	if err := work(ctx, &running, a.store, demo, log); err != nil {
+		return err
+	}
 	if !c.NoSimulate {
 		current, err := c.simulate(ctx, &running, a.store, demo, log)
 		if err != nil {
@@ -182,6 +186,16 @@ func (c *devCommand) simulate(ctx context.Context, running *sync.WaitGroup, stor
 	case <-ctx.Done():
 		return simulate.Current{}, context.Cause(ctx)
 	}
+}
+
+// work starts the worker that executes what is triggered through the API.
+func work(ctx context.Context, running *sync.WaitGroup, store *runstore.Store, demo schema.Demo, log zerolog.Logger) error {
+	w, err := worker.New(worker.Config{Store: store, EnvironmentID: demo.EnvironmentID, Log: log})
+	if err != nil {
+		return err
+	}
+	running.Go(func() { w.Run(ctx) })
+	return nil
 }
 
 func stopPostgres(server *localpg.Server, log zerolog.Logger) {
