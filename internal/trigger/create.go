@@ -24,7 +24,10 @@ func (s *Service) Trigger(ctx context.Context, r Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return s.create(ctx, n)
+	if n.IdempotencyKey == nil {
+		return s.unused(ctx, n)
+	}
+	return s.once(ctx, n)
 }
 
 // create mints an id and writes the row.

@@ -5,9 +5,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/realtime-gw/realtime-gw/internal/auth"
 	"github.com/realtime-gw/realtime-gw/internal/claims"
@@ -17,7 +19,15 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/trigger"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) {
+	redis.SetLogger(quiet{})
+	pgtest.Main(m)
+}
+
+// quiet takes what the client library says of a Redis that a test has killed.
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
 
 // The tests' environments: ours, and another tenant's.
 var (
@@ -62,6 +72,8 @@ type fixture struct {
 	asked *asked
 	flag  *flag
 	mint  *runid.Minter
+
+	claimWait time.Duration // of instances; 0: the default
 }
 
 func newFixture(t testing.TB, c claims.Claims) *fixture {
@@ -79,11 +91,18 @@ func newFixture(t testing.TB, c claims.Claims) *fixture {
 	if f.store, err = runstore.New(runstore.Config{Primary: f.pool}); err != nil {
 		t.Fatal(err)
 	}
-	f.Service, err = trigger.New(trigger.Config{Store: f.store, Flags: f.flag, Claims: c, Minter: f.mint})
+	f.Service = f.instance(t, f.flag, c)
+	return f
+}
+
+// instance is another service on the same database.
+func (f *fixture) instance(t testing.TB, flags trigger.Flags, c claims.Claims) *trigger.Service {
+	t.Helper()
+	s, err := trigger.New(trigger.Config{Store: f.store, Flags: flags, Claims: c, Minter: f.mint, ClaimWait: f.claimWait})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return f
+	return s
 }
 
 // at makes new runs go to a table.

@@ -1,6 +1,10 @@
 package trigger
 
-import "context"
+import (
+	"context"
+
+	"github.com/realtime-gw/realtime-gw/internal/claims"
+)
 
 // ResetIdempotencyKey frees a key of a task, in both tables and in the platform's
 // trigger buffer: the next trigger with it makes a new run. It gives the number of
@@ -16,11 +20,20 @@ func (s *Service) ResetIdempotencyKey(ctx context.Context, environmentID, task, 
 	if err := checkText("idempotencyKey", key, MaxKey); err != nil {
 		return 0, err
 	}
+	buffered, unknown := s.claims.Reset(ctx, claims.ForKey(environmentID, task, key))
+	// A run that leaves the buffer is in its table before: so the tables come last.
 	n, err := s.store.ClearIdempotencyKeyOfTask(ctx, environmentID, task, key)
 	if err != nil {
 		return 0, refused(err)
 	}
-	if n == 0 {
+	if buffered {
+		n++
+	}
+	switch {
+	case unknown != nil:
+		s.faults.note(unknown)
+		return n, ErrBusy
+	case n == 0:
 		return 0, &NotFoundError{What: "idempotency key"}
 	}
 	return n, nil

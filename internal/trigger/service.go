@@ -29,6 +29,10 @@ type Config struct {
 	// token. Default: those of this process alone.
 	Claims claims.Claims
 
+	// ClaimWait is how long a trigger waits for another that has claimed the same
+	// key or token. Default: 5 s, as on the platform.
+	ClaimWait time.Duration
+
 	// Minter makes ids. Default: a new one.
 	Minter *runid.Minter
 
@@ -45,8 +49,9 @@ type Service struct {
 	flags  Flags
 	claims claims.Claims
 	minter *runid.Minter
+	wait   time.Duration
 	now    func() time.Time
-	log    zerolog.Logger
+	faults faults
 }
 
 // New makes a Service.
@@ -60,13 +65,16 @@ func New(c Config) (*Service, error) {
 	if c.Claims == nil {
 		c.Claims = &claims.Memory{}
 	}
+	if c.ClaimWait <= 0 {
+		c.ClaimWait = 5 * time.Second
+	}
 	if c.Minter == nil {
 		c.Minter = runid.NewMinter(runid.MinterConfig{})
 	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{store: c.Store, flags: c.Flags, claims: c.Claims, minter: c.Minter, now: c.Now, log: c.Log}, nil
+	return &Service{store: c.Store, flags: c.Flags, claims: c.Claims, minter: c.Minter, wait: c.ClaimWait, now: c.Now, faults: faults{log: c.Log}}, nil
 }
 
 // mint makes the id of a new run of an organization. It is the one place where
