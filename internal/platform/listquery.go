@@ -59,8 +59,8 @@ func parseList(raw string, now time.Time) (*listQuery, error) {
 			return nil, queryError(name, problem)
 		}
 	}
-	if q.After != "" && q.Before != "" {
-		return nil, queryError("page[before]", "is given together with page[after]: give one")
+	if q.Before != "" {
+		q.After = "" // an SDK that turns round sends both, and the platform takes this one
 	}
 	return q, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -141,8 +142,11 @@ type object = map[string]any
 // trigger makes a run and gives its friendly id.
 func (w *world) trigger(task string, options object) string {
 	w.t.Helper()
+	if options == nil {
+		options = object{}
+	}
 	var made struct{ ID string }
-	w.call(http.MethodPost, "/api/v1/tasks/"+task+"/trigger", object{"payload": object{"n": 1}, "options": options}).into(w.t, http.StatusOK, &made)
+	w.call(http.MethodPost, "/api/v1/tasks/"+url.PathEscape(task)+"/trigger", object{"payload": object{"n": 1}, "options": options}).into(w.t, http.StatusOK, &made)
 	return made.ID
 }
 
