@@ -26,6 +26,7 @@ import (
 
 type devCommand struct {
 	observed
+	operated
 	Addr       string  `help:"Address to listen on." env:"REALTIME_GW_ADDR" default:"127.0.0.1:3030"`
 	Dir        string  `help:"Where the database and the cursor key live, over restarts." default:".realtime-gw" type:"path"`
 	Fresh      bool    `help:"Start over: delete the database first."`
@@ -91,7 +92,12 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer closeEmbedded(context.WithoutCancel(ctx), server, log)
-	a, err := assemble(parts{primary: pool, sources: []*electric.Client{source}, metrics: counts, traces: traces, keys: [][]byte{key}, maxAge: 0, log: log})
+	desk, stopAdmin, err := c.openAdmin(ctx, pool, log)
+	if err != nil {
+		return err
+	}
+	defer stopAdmin()
+	a, err := assemble(parts{primary: pool, admin: desk, sources: []*electric.Client{source}, metrics: counts, traces: traces, keys: [][]byte{key}, maxAge: 0, log: log})
 	if err != nil {
 		return err
 	}

@@ -42,6 +42,7 @@ type parts struct {
 	limit   int
 	metrics *metrics.Metrics
 	traces  *tracing.Tracing // nil: none
+	admin   http.Handler     // nil: no door for operators
 	log     zerolog.Logger
 }
 
@@ -118,6 +119,7 @@ func assemble(p parts) (*assembly, error) {
 		a.close()
 		return nil, err
 	}
+	a.handler = withAdmin(p.admin, a.handler)
 	return a, nil
 }
 

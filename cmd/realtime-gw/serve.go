@@ -17,6 +17,7 @@ import (
 
 type serveCommand struct {
 	observed
+	operated
 	Addr         string        `help:"Address to listen on." env:"REALTIME_GW_ADDR" default:":3030"`
 	DatabaseURL  string        `help:"The platform's database. Required." env:"DATABASE_URL"`
 	ReplicaURL   string        `help:"A read replica of it, asked first." env:"DATABASE_READ_REPLICA_URL"`
@@ -73,6 +74,11 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		}
 		defer made.replica.Close()
 	}
+	stopAdmin := func() {}
+	if made.admin, stopAdmin, err = c.openAdmin(ctx, made.primary, log); err != nil {
+		return err
+	}
+	defer stopAdmin()
 	up, err := c.upstream(ctx, made.metrics, made.traces, log)
 	if err != nil {
 		return err
