@@ -17,6 +17,7 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/auth"
 	"github.com/realtime-gw/realtime-gw/internal/localpg"
 	"github.com/realtime-gw/realtime-gw/internal/metrics"
+	"github.com/realtime-gw/realtime-gw/internal/orgflags"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/schema"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
@@ -27,6 +28,7 @@ import (
 
 type devCommand struct {
 	observed
+	operated
 	Addr       string  `help:"Address to listen on." env:"REALTIME_GW_ADDR" default:"127.0.0.1:3030"`
 	Dir        string  `help:"Where the database and the cursor key live, over restarts." default:".realtime-gw" type:"path"`
 	Fresh      bool    `help:"Start over: delete the database first."`
@@ -92,7 +94,16 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer closeEmbedded(context.WithoutCancel(ctx), server, log)
-	a, err := assemble(parts{primary: pool, sources: []*electric.Client{source}, metrics: counts, traces: traces, keys: [][]byte{key}, maxAge: 0, api: true, log: log})
+	flags, err := orgflags.Open(ctx, orgflags.Config{Pool: pool, Log: log})
+	if err != nil {
+		return err
+	}
+	defer flags.Close()
+	desk, err := c.openAdmin(flags, log)
+	if err != nil {
+		return err
+	}
+	a, err := assemble(parts{primary: pool, admin: desk, flags: flags, api: true, sources: []*electric.Client{source}, metrics: counts, traces: traces, keys: [][]byte{key}, maxAge: 0, log: log})
 	if err != nil {
 		return err
 	}

@@ -14,14 +14,9 @@ func (p parts) platform(store *runstore.Store, who *auth.Authenticator, director
 	if !p.api {
 		return nil, nil
 	}
-	service, err := trigger.New(trigger.Config{Store: store, Flags: legacyOnly{}, Log: p.log})
+	service, err := trigger.New(trigger.Config{Store: store, Flags: p.flags, Claims: p.claims, Log: p.log})
 	if err != nil {
 		return nil, err
 	}
 	return platform.New(platform.Config{Auth: who, Directory: directory, Store: store, Trigger: service, Elsewhere: p.elsewhere})
 }
-
-// legacyOnly sends all new runs to "TaskRun".
-type legacyOnly struct{}
-
-func (legacyOnly) RunTableV2(string) bool { return false }

@@ -9,8 +9,10 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/realtime-gw/realtime-gw/internal/claims"
 	"github.com/realtime-gw/realtime-gw/internal/embedded"
 	"github.com/realtime-gw/realtime-gw/internal/metrics"
+	"github.com/realtime-gw/realtime-gw/internal/orgflags"
 	"github.com/realtime-gw/realtime-gw/internal/platform"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
 	"github.com/realtime-gw/realtime-gw/internal/tracing"
@@ -18,6 +20,7 @@ import (
 
 type serveCommand struct {
 	observed
+	operated
 	Addr         string        `help:"Address to listen on." env:"REALTIME_GW_ADDR" default:":3030"`
 	DatabaseURL  string        `help:"The platform's database. Required." env:"DATABASE_URL"`
 	ReplicaURL   string        `help:"A read replica of it, asked first." env:"DATABASE_READ_REPLICA_URL"`
@@ -69,6 +72,14 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		}
 		defer closeRedis(shared, log)
 		made.slots = shared
+		if c.PlatformAPI {
+			slots, err := claims.NewRedis(claims.RedisConfig{URL: c.RedisURL})
+			if err != nil {
+				return err
+			}
+			defer slots.Close()
+			made.claims = slots
+		}
 		made.metrics.WatchUncounted(shared.Uncounted)
 	}
 	if made.primary, err = openPool(ctx, "DATABASE_URL", c.DatabaseURL); err != nil {
@@ -80,6 +91,15 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 			return err
 		}
 		defer made.replica.Close()
+	}
+	if c.PlatformAPI || c.AdminToken != "" {
+		if made.flags, err = orgflags.Open(ctx, orgflags.Config{Pool: made.primary, Log: log}); err != nil {
+			return err
+		}
+		defer made.flags.Close()
+	}
+	if made.admin, err = c.openAdmin(made.flags, log); err != nil {
+		return err
 	}
 	up, err := c.upstream(ctx, made.metrics, made.traces, log)
 	if err != nil {

@@ -75,6 +75,7 @@ func (c *serveCommand) settings() (keys [][]byte, bad []badSetting) {
 	if c.Drain < 0 {
 		refuse("REALTIME_GW_DRAIN", "give a time such as 25s, or 0s to end at once", " is %s", c.Drain)
 	}
+	c.checkAdmin(refuse)
 	if c.Limit < 1 {
 		refuse("REALTIME_CONCURRENCY_LIMIT", "give 1 or more", " is %d", c.Limit)
 	}

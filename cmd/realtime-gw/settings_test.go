@@ -47,6 +47,7 @@ func TestServeRefusesBadSettings(t *testing.T) {
 		"Redis no URL":         {map[string]string{"REDIS_URL": "u:" + sesame + "@redis:6379"}, "REDIS_URL", "redis://host:6379"},
 		"Redis over HTTP":      {map[string]string{"REDIS_URL": "http://:" + sesame + "@redis"}, "REDIS_URL", "redis://host:6379"},
 		"Redis no port":        {map[string]string{"REDIS_URL": "redis://:" + sesame + "@redis:port"}, "REDIS_URL", "redis://host:6379"},
+		"a short admin token":  {map[string]string{"REALTIME_GW_ADMIN_TOKEN": sesame}, "REALTIME_GW_ADMIN_TOKEN", "openssl rand -hex 32"},
 		"no upstream":          {map[string]string{"ELECTRIC_ORIGIN": ""}, "ELECTRIC_ORIGIN", "REALTIME_GW_EMBEDDED=1"},
 		"origin no URL":        {map[string]string{"ELECTRIC_ORIGIN": "electric:3000"}, "ELECTRIC_ORIGIN", "http"},
 		"origin of a file":     {map[string]string{"ELECTRIC_ORIGIN": "file:///etc"}, "ELECTRIC_ORIGIN", "http"},
