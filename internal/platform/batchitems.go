@@ -93,7 +93,7 @@ func parseLines(body []byte, count int32, now time.Time) ([]trigger.Request, err
 		}
 		index := f.integer("index", 0, float64(count-1))
 		item := parseItem(f, now)
-		if err := refused(issues); err != nil {
+		if err := errors.Join(refused(issues), checkLimits(item)); err != nil {
 			return nil, lineError(line, err)
 		}
 		at[index] = item // the last of an index counts
@@ -110,7 +110,7 @@ func parseLines(body []byte, count int32, now time.Time) ([]trigger.Request, err
 // parseItem reads one item.
 func parseItem(f fields, now time.Time) trigger.Request {
 	item := parseRun(f, now)
-	if item.Task = f.text("task", 0); item.Task == "" {
+	if item.Task = f.text("task", maxName); item.Task == "" {
 		f.wrong("task", "is empty")
 	}
 	return item
@@ -213,7 +213,10 @@ func (p *platform) batchAtOnce(w http.ResponseWriter, r *http.Request) error {
 	if err := tooMany(len(items)); err != nil {
 		return err
 	}
-	for _, item := range items {
+	for i, item := range items {
+		if err := checkLimits(item); err != nil {
+			return itemError(i, err)
+		}
 		if err := mayTrigger(who, "batchTrigger", item.Task); err != nil {
 			return err
 		}

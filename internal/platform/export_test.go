@@ -1,10 +1,14 @@
 package platform
 
 import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/trigger"
 )
 
@@ -16,7 +20,20 @@ func Routes() chi.Router {
 }
 
 // ParseList is parseList for fuzzing.
-func ParseList(raw string, now time.Time) (query any, err error) { return parseList(raw, now) }
+func ParseList(raw string, now time.Time) (runstore.Query, error) {
+	q, err := parseList(raw, now)
+	if err != nil {
+		return runstore.Query{}, err
+	}
+	return q.Query, nil
+}
+
+// Answered is how an error is answered.
+func Answered(err error) (status int, body []byte) {
+	w := httptest.NewRecorder()
+	writeError(w, httptest.NewRequest(http.MethodGet, "/", nil), err)
+	return w.Code, w.Body.Bytes()
+}
 
 // ParseTrigger reads a body as the trigger route does.
 func ParseTrigger(body []byte, now time.Time) (trigger.Request, error) {
@@ -26,5 +43,5 @@ func ParseTrigger(body []byte, now time.Time) (trigger.Request, error) {
 		return trigger.Request{}, err
 	}
 	r := parseRun(f, now)
-	return r, refused(issues)
+	return r, errors.Join(refused(issues), checkLimits(r))
 }

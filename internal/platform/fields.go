@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -87,6 +88,9 @@ func (f fields) text(name string, most int) string {
 	var s string
 	if json.Unmarshal(f.members[name], &s) != nil {
 		f.wrong(name, "is not a text")
+	}
+	if strings.ContainsRune(s, 0) {
+		f.wrong(name, "holds a NUL character, which cannot be stored")
 	}
 	if most > 0 && utf8.RuneCountInString(s) > most {
 		f.wrong(name, fmt.Sprintf("%s must be %d characters or less", name, most))

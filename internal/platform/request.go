@@ -1,9 +1,11 @@
 package platform
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +16,9 @@ import (
 // machines are the presets that SDKs know.
 var machines = []string{"micro", "small-1x", "small-2x", "medium-1x", "medium-2x", "large-1x", "large-2x"}
 
+// maxName is how long a task, a queue or a concurrency key may be, in characters.
+const maxName = 1024
+
 // maxKey is how long an idempotency key may be, in characters.
 const maxKey = trigger.MaxKey
 
@@ -23,6 +28,9 @@ const maxKey = trigger.MaxKey
 // because nothing here has versions or gates, are passed over.
 func parseRun(f fields, now time.Time) trigger.Request {
 	r := trigger.Request{Context: f.members["context"]}
+	if bytes.Contains(r.Context, []byte(`\u0000`)) {
+		f.wrong("context", "holds a NUL character, which cannot be stored")
+	}
 	options, ok := f.object("options")
 	if !ok {
 		options = fields{path: f.at("options"), issues: f.issues}
@@ -32,7 +40,7 @@ func parseRun(f fields, now time.Time) trigger.Request {
 	r.ParentRun = options.text("parentRunId", 0)
 	r.ResumeParent = options.flag("resumeParentOnCompletion")
 	if queue, ok := options.object("queue"); ok {
-		r.Queue = queue.text("name", 0)
+		r.Queue = queue.text("name", maxName)
 	}
 	r.ConcurrencyKey = options.textOrNumber("concurrencyKey")
 	r.DelayUntil = options.delay("delay", now)
@@ -40,7 +48,10 @@ func parseRun(f fields, now time.Time) trigger.Request {
 	r.IdempotencyKey = options.text("idempotencyKey", maxKey)
 	r.IdempotencyKeyExpiresAt = options.keyLife("idempotencyKeyTTL", now)
 	if scope, ok := options.object("idempotencyKeyOptions"); ok {
-		r.IdempotencyKeyOptions = &trigger.IdempotencyScope{Key: scope.text("key", maxKey), Scope: scope.text("scope", 16)}
+		r.IdempotencyKeyOptions = &trigger.IdempotencyScope{Key: scope.text("key", maxKey), Scope: scope.text("scope", 0)}
+		if !slices.Contains([]string{"run", "attempt", "global"}, r.IdempotencyKeyOptions.Scope) {
+			scope.wrong("scope", "Invalid option: expected one of run, attempt, global")
+		}
 	}
 	if r.Machine = options.text("machine", 256); r.Machine != "" && !slices.Contains(machines, r.Machine) {
 		options.wrong("machine", "Invalid option: expected one of "+strings.Join(machines, ", "))
@@ -56,6 +67,25 @@ func parseRun(f fields, now time.Time) trigger.Request {
 		options.wrong("debounce", "is not built here")
 	}
 	return r
+}
+
+// checkLimits refuses what is right but too much. For one run package trigger does;
+// of a batch no run may be made before all are known to be right.
+func checkLimits(r trigger.Request) error {
+	switch {
+	case len(r.Tags) > trigger.MaxTags:
+		return tooManyTags(len(r.Tags))
+	case len(r.Metadata) > trigger.MaxMetadata:
+		return &refusal{status: http.StatusRequestEntityTooLarge, text: "Metadata exceeds maximum size", retry: no}
+	case r.Metadata != "" && (r.MetadataType == "" || r.MetadataType == plainJSON) && !json.Valid([]byte(r.Metadata)):
+		return bodyError(issue{"custom", []string{"options", "metadata"}, "is not JSON"})
+	}
+	return nil
+}
+
+func tooManyTags(n int) error {
+	return &refusal{status: http.StatusUnprocessableEntity, retry: no,
+		text: fmt.Sprintf("Runs can only have %d tags, you're trying to set %d.", trigger.MaxTags, n)}
 }
 
 // payloadOf is a payload as it is stored. SDKs send a text and its type; who
@@ -102,7 +132,7 @@ func (f fields) textOrNumber(name string) string {
 	if kindOf(f.members[name]) == "number" {
 		return string(f.members[name])
 	}
-	return f.text(name, 0)
+	return f.text(name, maxName)
 }
 
 // delay reads a time that is to come: a duration from now, or a date. One that is

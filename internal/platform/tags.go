@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/trigger"
@@ -25,12 +24,6 @@ func (p *platform) addTags(w http.ResponseWriter, r *http.Request) error {
 		body.wrongType("tags", "string or array", "undefined")
 	}
 	tags := slices.DeleteFunc(body.texts("tags", trigger.MaxTag), func(tag string) bool { return tag == "" })
-	for _, tag := range tags {
-		if strings.ContainsRune(tag, 0) {
-			body.wrong("tags", "holds a NUL character")
-			break
-		}
-	}
 	if err := refused(issues); err != nil {
 		return err
 	}
@@ -48,8 +41,7 @@ func (p *platform) addTags(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 		if all := len(run.Tags) + len(fresh); all > trigger.MaxTags {
-			return &refusal{status: http.StatusUnprocessableEntity, retry: no,
-				text: fmt.Sprintf("Runs can only have %d tags, you're trying to set %d.", trigger.MaxTags, all)}
+			return tooManyTags(all)
 		}
 		if added = len(fresh); added == 0 {
 			return nil

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/realtime-gw/realtime-gw/internal/auth"
 	"github.com/realtime-gw/realtime-gw/internal/trigger"
@@ -20,6 +22,9 @@ func (p *platform) trigger(w http.ResponseWriter, r *http.Request) error {
 	task, err := param(r, "task")
 	if err != nil {
 		return err
+	}
+	if !utf8.ValidString(task) || strings.ContainsRune(task, 0) || utf8.RuneCountInString(task) > maxName {
+		return paramsError("taskId", "holds a NUL character, is not UTF-8, or has more than 1024 characters")
 	}
 	request, err := p.readTrigger(w, r)
 	if err != nil {
@@ -60,7 +65,10 @@ func (p *platform) readTrigger(w http.ResponseWriter, r *http.Request) (trigger.
 		request.IdempotencyKeyExpiresAt = headers.keyLife("idempotency-key-ttl", now)
 	}
 	request.Trace, request.StreamsVersion = traceOf(r.Header), streamsVersion(r.Header)
-	return request, refused(issues)
+	if err := refused(issues); err != nil {
+		return request, err
+	}
+	return request, checkLimits(request)
 }
 
 // headerFields are headers as members, so that they are checked as those are.
