@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"errors"
 	"io"
 	"net/http"
+	"os"
 	"time"
 )
 
@@ -36,7 +38,10 @@ func withTime(next http.Handler, within time.Duration, whole func(http.ResponseW
 		if r.ContentLength != 0 {
 			connection := http.NewResponseController(w)
 			_ = connection.SetReadDeadline(time.Now().Add(within))
-			r.Body = &wantedBody{ReadCloser: r.Body, whole: func() {
+			r.Body = &wantedBody{ReadCloser: r.Body, late: func() {
+				// Or nothing could be answered: see strictConn.
+				_ = connection.SetReadDeadline(time.Now().Add(afterLate))
+			}, whole: func() {
 				// A deadline that passes while the handler works would cancel the request.
 				_ = connection.SetReadDeadline(time.Time{})
 				whole(w)
@@ -46,17 +51,23 @@ func withTime(next http.Handler, within time.Duration, whole func(http.ResponseW
 	})
 }
 
-// wantedBody notices the end of a body.
+// afterLate is how long the connection of a late body stays, for its answer.
+const afterLate = 5 * time.Second
+
+// wantedBody notices the end of a body, and when it does not come.
 type wantedBody struct {
 	io.ReadCloser
-	whole func()
+	whole, late func()
 }
 
 func (b *wantedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF && b.whole != nil {
+	switch {
+	case err == io.EOF && b.whole != nil:
 		b.whole()
 		b.whole = nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		b.late()
 	}
 	return n, err
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -19,9 +20,14 @@ func Elsewhere(origin string) (http.Handler, error) {
 	if target.User != nil || target.RawQuery != "" || target.Fragment != "" {
 		return nil, errors.New("has more than an origin and a path: leave out user, query and fragment")
 	}
+	// Directly, whatever the environment says of proxies, as Electric is asked; and
+	// not decompressed on the way.
+	transport := &http.Transport{MaxIdleConnsPerHost: 100, IdleConnTimeout: 90 * time.Second, DisableCompression: true, ForceAttemptHTTP2: true}
 	return &httputil.ReverseProxy{
+		Transport: transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
+			r.Out.URL.RawQuery = r.In.URL.RawQuery // also one that Go does not parse
 			r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
 			r.SetXForwarded()
 		},
