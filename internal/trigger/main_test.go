@@ -2,6 +2,7 @@ package trigger_test
 
 import (
 	"context"
+	"flag"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,7 +20,16 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/trigger"
 )
 
+// TestMain lets the property test try few cases in the suite.
 func TestMain(m *testing.M) {
+	flag.Parse()
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
+	if !asked {
+		if err := flag.Set("rapid.checks", "20"); err != nil {
+			panic(err)
+		}
+	}
 	redis.SetLogger(quiet{})
 	pgtest.Main(m)
 }
@@ -35,10 +45,10 @@ var (
 	theirs = auth.Environment{ID: "env_theirs", ProjectID: "proj_theirs", OrganizationID: "org_theirs", Type: auth.Production}
 )
 
-// flag is an organization's flag that a test turns; all have the same.
-type flag struct{ on atomic.Bool }
+// turned is an organization's flag that a test turns; all have the same.
+type turned struct{ on atomic.Bool }
 
-func (f *flag) RunTableV2(string) bool { return f.on.Load() }
+func (f *turned) RunTableV2(string) bool { return f.on.Load() }
 
 // asked remembers the statements that a pool ran.
 type asked struct {
@@ -70,7 +80,7 @@ type fixture struct {
 	store *runstore.Store
 	pool  *pgxpool.Pool
 	asked *asked
-	flag  *flag
+	flag  *turned
 	mint  *runid.Minter
 
 	claimWait time.Duration // of instances; 0: the default
@@ -82,7 +92,7 @@ func newFixture(t testing.TB, c claims.Claims) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{asked: &asked{}, flag: &flag{}, mint: runid.NewMinter(runid.MinterConfig{})}
+	f := &fixture{asked: &asked{}, flag: &turned{}, mint: runid.NewMinter(runid.MinterConfig{})}
 	config.ConnConfig.Tracer = f.asked
 	if f.pool, err = pgxpool.NewWithConfig(context.Background(), config); err != nil {
 		t.Fatal(err)

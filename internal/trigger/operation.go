@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 )
@@ -118,7 +119,11 @@ func (o Operation) apply(root map[string]any) (did bool, err error) {
 		}
 		value = slices.DeleteFunc(slices.Clone(list), func(v any) bool { return same(v, value) })
 	case "increment":
-		value = number(current) + number(value)
+		sum := number(current) + number(value)
+		if math.IsInf(sum, 0) || math.IsNaN(sum) {
+			return false, &InvalidError{Field: "operations", Reason: "would make a number that JSON does not have"}
+		}
+		value = sum
 	}
 	return at.set(root, value), nil
 }
@@ -127,7 +132,7 @@ func (o Operation) apply(root map[string]any) (did bool, err error) {
 func number(v any) float64 {
 	switch n := v.(type) {
 	case json.Number:
-		f, _ := n.Float64() // too large is infinite, which is refused when it is written
+		f, _ := n.Float64() // too large is infinite, which is no sum
 		return f
 	case float64:
 		return n

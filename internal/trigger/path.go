@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -9,9 +10,6 @@ import (
 // path is where in metadata a value is: names of objects' members (string) and
 // places in lists (int). The first is a name, and there is one.
 type path []any
-
-// mostIndex bounds how long a list can be made by naming a place in it.
-const mostIndex = 10_000
 
 // parsePath reads the key of an operation.
 func parsePath(key string) (path, error) {
@@ -29,8 +27,8 @@ func parsePath(key string) (path, error) {
 		for indexes != "" {
 			digits, after, closed := strings.Cut(indexes, "]")
 			i, err := strconv.Atoi(digits)
-			if !closed || err != nil || i < 0 || i > mostIndex {
-				return nil, errors.New("is a path with a place that is no number between 0 and 10000")
+			if !closed || err != nil || i < 0 {
+				return nil, errors.New("is a path with a place that is no number from 0")
 			}
 			p = append(p, i)
 			if after != "" && after[0] != '[' {
@@ -67,7 +65,8 @@ func (p path) get(v any) (any, bool) {
 }
 
 // set puts a value at the path, and makes what is missing on the way. It does
-// nothing where something else is in the way.
+// nothing where something else is in the way, or where a list would get a gap: one
+// operation could make it as long as it likes.
 func (p path) set(root map[string]any, value any) bool {
 	_, ok := p.put(root, value)
 	return ok
@@ -94,22 +93,18 @@ func (p path) put(v, value any) (any, bool) {
 		return o, ok
 	case int:
 		list, is := v.([]any)
-		if !is && v != nil {
+		if !is && v != nil || at > len(list) {
 			return v, false
 		}
-		var old any
-		if at < len(list) {
-			old = list[at]
+		if at == len(list) {
+			w, ok := p[1:].put(nil, value)
+			return append(slices.Clip(list), w), ok
 		}
-		w, ok := p[1:].put(old, value)
-		if !ok {
-			return v, false
+		w, ok := p[1:].put(list[at], value)
+		if ok {
+			list[at] = w
 		}
-		for len(list) <= at {
-			list = append(list, nil)
-		}
-		list[at] = w
-		return list, true
+		return list, ok
 	}
 	return v, false
 }
