@@ -17,15 +17,18 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/auth"
 	"github.com/realtime-gw/realtime-gw/internal/localpg"
 	"github.com/realtime-gw/realtime-gw/internal/metrics"
+	"github.com/realtime-gw/realtime-gw/internal/orgflags"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/schema"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
 	"github.com/realtime-gw/realtime-gw/internal/simulate"
 	"github.com/realtime-gw/realtime-gw/internal/tracing"
+	"github.com/realtime-gw/realtime-gw/internal/worker"
 )
 
 type devCommand struct {
 	observed
+	operated
 	Addr       string  `help:"Address to listen on." env:"REALTIME_GW_ADDR" default:"127.0.0.1:3030"`
 	Dir        string  `help:"Where the database and the cursor key live, over restarts." default:".realtime-gw" type:"path"`
 	Fresh      bool    `help:"Start over: delete the database first."`
@@ -91,7 +94,16 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer closeEmbedded(context.WithoutCancel(ctx), server, log)
-	a, err := assemble(parts{primary: pool, sources: []*electric.Client{source}, metrics: counts, traces: traces, keys: [][]byte{key}, maxAge: 0, log: log})
+	flags, err := orgflags.Open(ctx, orgflags.Config{Pool: pool, Log: log})
+	if err != nil {
+		return err
+	}
+	defer flags.Close()
+	desk, err := c.openAdmin(flags, log)
+	if err != nil {
+		return err
+	}
+	a, err := assemble(parts{primary: pool, admin: desk, flags: flags, api: true, sources: []*electric.Client{source}, metrics: counts, traces: traces, keys: [][]byte{key}, maxAge: 0, log: log})
 	if err != nil {
 		return err
 	}
@@ -112,6 +124,9 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 		case <-ctx.Done():
 		}
 	})
+	if err := work(ctx, &running, a.store, demo, log); err != nil {
+		return err
+	}
 	if !c.NoSimulate {
 		current, err := c.simulate(ctx, &running, a.store, demo, log)
 		if err != nil {
@@ -182,6 +197,16 @@ func (c *devCommand) simulate(ctx context.Context, running *sync.WaitGroup, stor
 	case <-ctx.Done():
 		return simulate.Current{}, context.Cause(ctx)
 	}
+}
+
+// work starts the worker that executes what is triggered through the API.
+func work(ctx context.Context, running *sync.WaitGroup, store *runstore.Store, demo schema.Demo, log zerolog.Logger) error {
+	w, err := worker.New(worker.Config{Store: store, EnvironmentID: demo.EnvironmentID, Log: log})
+	if err != nil {
+		return err
+	}
+	running.Go(func() { w.Run(ctx) })
+	return nil
 }
 
 func stopPostgres(server *localpg.Server, log zerolog.Logger) {

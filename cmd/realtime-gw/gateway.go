@@ -14,6 +14,7 @@ import (
 
 	"github.com/realtime-gw/realtime-gw/internal/auth"
 	"github.com/realtime-gw/realtime-gw/internal/census"
+	"github.com/realtime-gw/realtime-gw/internal/claims"
 	"github.com/realtime-gw/realtime-gw/internal/cursor"
 	"github.com/realtime-gw/realtime-gw/internal/feeds"
 	"github.com/realtime-gw/realtime-gw/internal/gateway"
@@ -21,6 +22,7 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/lookup"
 	"github.com/realtime-gw/realtime-gw/internal/merge"
 	"github.com/realtime-gw/realtime-gw/internal/metrics"
+	"github.com/realtime-gw/realtime-gw/internal/orgflags"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/admission"
@@ -45,7 +47,13 @@ type parts struct {
 	limit    int
 	metrics  *metrics.Metrics
 	traces   *tracing.Tracing // nil: none
+	admin    http.Handler     // nil: no door for operators
 	log      zerolog.Logger
+
+	api       bool            // serve the platform's API
+	flags     *orgflags.Flags // required by it
+	claims    claims.Claims   // nil: of this process
+	elsewhere http.Handler    // the platform, for what is not served; nil: not known
 }
 
 // assembly is a gateway that is put together.
@@ -113,7 +121,13 @@ func assemble(p parts) (*assembly, error) {
 		Census: a.census,
 		MaxAge: p.maxAge,
 	})
+	api, err := p.platform(store, authenticator, directory)
+	if err != nil {
+		a.close()
+		return nil, err
+	}
 	config := gateway.Config{
+		Platform: api, Elsewhere: p.elsewhere,
 		Auth: authenticator, Finder: finder, Feeds: a.feeds,
 		Slots: p.slots, ConcurrencyLimit: p.limit, Ready: a.ready.Load, Draining: a.draining.Load, Observer: p.metrics, Log: p.log,
 	}
@@ -124,6 +138,7 @@ func assemble(p parts) (*assembly, error) {
 		a.close()
 		return nil, err
 	}
+	a.handler = withAdmin(p.admin, a.handler)
 	return a, nil
 }
 

@@ -9,8 +9,11 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/realtime-gw/realtime-gw/internal/claims"
 	"github.com/realtime-gw/realtime-gw/internal/embedded"
 	"github.com/realtime-gw/realtime-gw/internal/metrics"
+	"github.com/realtime-gw/realtime-gw/internal/orgflags"
+	"github.com/realtime-gw/realtime-gw/internal/platform"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
 	"github.com/realtime-gw/realtime-gw/internal/tracing"
@@ -18,6 +21,7 @@ import (
 
 type serveCommand struct {
 	observed
+	operated
 	Addr         string        `help:"Address to listen on." env:"REALTIME_GW_ADDR" default:":3030"`
 	DatabaseURL  string        `help:"The platform's database. Required." env:"DATABASE_URL"`
 	ReplicaURL   string        `help:"A read replica of it, asked first." env:"DATABASE_READ_REPLICA_URL"`
@@ -29,6 +33,8 @@ type serveCommand struct {
 	CursorKeys   string        `help:"Keys that authenticate cursors: current and previous, each 32 bytes or more in hex, joined by a comma. Required." env:"REALTIME_GW_CURSOR_KEYS"`
 	MaxAgeMs     int64         `name:"max-created-at-age-ms" help:"How far back a tag feed may reach, in milliseconds." env:"REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS" default:"86400000"`
 	RedisURL     string        `help:"A Redis through which instances, and the platform, count live subscriptions together, such as redis://redis:6379. Without it each instance counts its own." env:"REDIS_URL"`
+	PlatformAPI  bool          `name:"platform-api" help:"Serve the platform's REST API over the run tables as well." env:"REALTIME_GW_PLATFORM_API"`
+	Platform     string        `name:"platform-origin" help:"Base URL of the platform, which gets what is not served here of /api and /realtime/v1/streams. Without it that is a 501." env:"PLATFORM_ORIGIN"`
 	Drain        time.Duration `help:"How long the end takes, after SIGTERM: meanwhile /readyz fails, and those who wait are sent away one after another. A second SIGTERM cuts it short." env:"REALTIME_GW_DRAIN" default:"25s"`
 	Admitted     string        `name:"electric-max-concurrent-requests" help:"What Electric was told with this variable, if it was: calls that may make a shape, and others, as {\"initial\":300,\"existing\":10000}. It is asked for four fifths of that." env:"ELECTRIC_MAX_CONCURRENT_REQUESTS"`
 	EachFeeds    int           `name:"environment-feeds" help:"Upstream shapes of one environment at a time." env:"REALTIME_GW_ENVIRONMENT_FEEDS" default:"5000"`
@@ -56,6 +62,12 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 	made := parts{
 		keys: keys, maxAge: time.Duration(c.MaxAgeMs) * time.Millisecond, limit: c.Limit, metrics: metrics.New(), log: log, admitted: admitted,
 		each: flight.PerEnvironment{Definitions: c.EachFeeds, Calls: c.EachCalls, Beginnings: admitted.new / 2, NewPerSecond: c.EachNew},
+		api:  c.PlatformAPI,
+	}
+	if c.Platform != "" {
+		if made.elsewhere, err = platform.Elsewhere(c.Platform); err != nil {
+			return fmt.Errorf("PLATFORM_ORIGIN %w", err) // not reached: check has refused it
+		}
 	}
 	stopMetrics, err := c.serveMetrics(made.metrics, log)
 	if err != nil {
@@ -73,6 +85,14 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		}
 		defer closeRedis(shared, log)
 		made.slots = shared
+		if c.PlatformAPI {
+			slots, err := claims.NewRedis(claims.RedisConfig{URL: c.RedisURL})
+			if err != nil {
+				return err
+			}
+			defer slots.Close()
+			made.claims = slots
+		}
 		made.metrics.WatchUncounted(shared.Uncounted)
 	}
 	if made.primary, err = openPool(ctx, "DATABASE_URL", c.DatabaseURL); err != nil {
@@ -84,6 +104,15 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 			return err
 		}
 		defer made.replica.Close()
+	}
+	if c.PlatformAPI || c.AdminToken != "" {
+		if made.flags, err = orgflags.Open(ctx, orgflags.Config{Pool: made.primary, Log: log}); err != nil {
+			return err
+		}
+		defer made.flags.Close()
+	}
+	if made.admin, err = c.openAdmin(made.flags, log); err != nil {
+		return err
 	}
 	up, err := c.upstream(ctx, made.metrics, made.traces, log)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/check"
 	"github.com/realtime-gw/realtime-gw/internal/cursor"
 	"github.com/realtime-gw/realtime-gw/internal/limits"
+	"github.com/realtime-gw/realtime-gw/internal/platform"
 	"github.com/realtime-gw/realtime-gw/internal/replication"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
 )
@@ -58,6 +59,12 @@ func (c *serveCommand) settings() (keys [][]byte, bad []badSetting) {
 		keys = parseKeys(c.CursorKeys, refuse)
 	}
 	c.checkUpstream(refuse)
+	if c.Platform != "" {
+		if _, err := platform.Elsewhere(c.Platform); err != nil {
+			says, mend, _ := strings.Cut(err.Error(), ": ")
+			refuse("PLATFORM_ORIGIN", mend, " %s", says)
+		}
+	}
 	const age = "REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS"
 	switch {
 	case c.MaxAgeMs < time.Minute.Milliseconds():
@@ -68,6 +75,7 @@ func (c *serveCommand) settings() (keys [][]byte, bad []badSetting) {
 	if c.Drain < 0 {
 		refuse("REALTIME_GW_DRAIN", "give a time such as 25s, or 0s to end at once", " is %s", c.Drain)
 	}
+	c.checkAdmin(refuse)
 	if c.Limit < 1 {
 		refuse("REALTIME_CONCURRENCY_LIMIT", "give 1 or more", " is %d", c.Limit)
 	}

@@ -38,6 +38,14 @@ type Principal struct {
 	// Expires is when the credential ends; the zero time if it does not, as a
 	// root key that is in use.
 	Expires time.Time
+
+	// Public says that the credential is a public token. What a key alone may do,
+	// no token may, whatever its scopes.
+	Public bool
+
+	// OneTimeUse stands for a token that may trigger once: its SHA-256, in hex. It
+	// is empty for all others.
+	OneTimeUse string
 }
 
 // May says whether the principal may do the action to at least one of the

@@ -2,6 +2,8 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"time"
@@ -60,9 +62,13 @@ func (c publicToken) authenticate(ctx context.Context, text string, _ http.Heade
 	if verified.Subject != entry.Environment.ID || !verified.Public {
 		return nil, refused(invalidToken, "the token is for another environment")
 	}
-	found := principal(entry.Environment, verified)
-	c.verified.keep(text, found, key)
-	return found, nil
+	who := principal(entry.Environment, verified)
+	if verified.Once {
+		sum := sha256.Sum256([]byte(text))
+		who.OneTimeUse = hex.EncodeToString(sum[:])
+	}
+	c.verified.keep(text, who, key)
+	return who, nil
 }
 
 // verify checks the token against the keys that sign for its environment, and
@@ -130,7 +136,7 @@ func reason(err error) string {
 }
 
 func principal(env Environment, c *claims) *Principal {
-	p := &Principal{Environment: env, Scopes: ParseScopes(c.Scopes), Expires: c.ExpiresAt.Time}
+	p := &Principal{Environment: env, Scopes: ParseScopes(c.Scopes), Expires: c.ExpiresAt.Time, Public: true}
 	if c.Realtime != nil {
 		p.SkipColumns = c.Realtime.SkipColumns
 	}

@@ -23,6 +23,7 @@ type claims struct {
 	jwt.RegisteredClaims
 	Public   bool            `json:"pub"`
 	Scopes   scopeTexts      `json:"scopes"`
+	Once     bool            `json:"otu,omitzero"` // it may trigger one time
 	Realtime *realtimeClaims `json:"realtime,omitzero"`
 }
 
@@ -34,7 +35,7 @@ type realtimeClaims struct {
 // encoding/json alone would take "SCOPES" for scopes, and an "Exp" that follows
 // exp in its place. Nor is a time in quotes a time.
 func (c *claims) UnmarshalJSON(data []byte) error {
-	data, err := exactly(data, "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "pub", "scopes", "realtime")
+	data, err := exactly(data, "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "pub", "scopes", "otu", "realtime")
 	if err != nil {
 		return err
 	}
@@ -124,6 +125,8 @@ type Token struct {
 	Scopes []string
 	// SkipColumns are columns hidden from whoever holds it; see Principal.
 	SkipColumns []string
+	// OneTimeUse says that it may trigger one time.
+	OneTimeUse bool
 	// IssuedAt and Expires bound its life, rounded down to a second. Required.
 	IssuedAt, Expires time.Time
 }
@@ -146,6 +149,7 @@ func Sign(key Key, t Token) (string, error) {
 		},
 		Public: true,
 		Scopes: append(scopeTexts{}, t.Scopes...),
+		Once:   t.OneTimeUse,
 	}
 	if t.SkipColumns != nil {
 		c.Realtime = &realtimeClaims{SkipColumns: t.SkipColumns}

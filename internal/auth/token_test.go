@@ -179,7 +179,9 @@ func TestToken(t *testing.T) {
 		"scopes a text":  {tokenOf(goodHeader, payload("scopes", `"read:runs"`), hs256(prodKey)), auth.Principal{}, ""},
 		"mixed scopes":   {tokenOf(goodHeader, payload("scopes", `[1,null,"read:runs"]`), hs256(prodKey)), auth.Principal{}, "read"},
 		"other scopes":   {tokenOf(goodHeader, payload("scopes", `[]`, "SCOPES", `["read:runs"]`), hs256(prodKey)), auth.Principal{}, ""},
-		"delegated":      {tokenOf(goodHeader, payload("act", `{"sub":"user_1"}`, "otu", "true"), hs256(prodKey)), auth.Principal{}, "read"},
+		"delegated":      {tokenOf(goodHeader, payload("act", `{"sub":"user_1"}`, "otu", "false"), hs256(prodKey)), auth.Principal{}, "read"},
+		"one time":       {tokenOf(goodHeader, payload("otu", "true"), hs256(prodKey)), auth.Principal{}, "read"},
+		"one time, once": {tokenOf(goodHeader, payload("OTU", "true"), hs256(prodKey)), auth.Principal{}, "read"},
 		"no realtime":    {tokenOf(goodHeader, payload("realtime", `null`), hs256(prodKey)), auth.Principal{}, "read"},
 		"empty realtime": {tokenOf(goodHeader, payload("realtime", `{}`), hs256(prodKey)), auth.Principal{}, "read"},
 		"skips": {
@@ -201,7 +203,10 @@ func TestToken(t *testing.T) {
 			continue
 		}
 		c.want.Environment = newDirectory().entries[0].Environment
-		c.want.Expires = now.Add(time.Minute)
+		c.want.Expires, c.want.Public = now.Add(time.Minute), true
+		if name == "one time" {
+			c.want.OneTimeUse = fmt.Sprintf("%x", sha256.Sum256([]byte(c.token)))
+		}
 		if diff := cmp.Diff(c.want, *p, cmpopts.IgnoreTypes(auth.Scopes{})); diff != "" {
 			t.Errorf("%s: (-want +got):\n%s", name, diff)
 		}

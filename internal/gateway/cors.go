@@ -24,7 +24,7 @@ var exposedHeaders = strings.Join([]string{
 	"x-trigger-jwt", "x-trigger-jwt-claims",
 }, ",")
 
-// cors lets scripts of every origin read the answers of next, and answers
+// CORS lets scripts of every origin read the answers of next, and answers
 // preflights itself: before authentication, because browsers send those without
 // credentials. It must stand in front of the router's choice of method.
 //
@@ -38,7 +38,7 @@ var exposedHeaders = strings.Join([]string{
 //
 // It also forbids caches to keep any answer, errors included: all of them
 // depend on who asked.
-func cors(next http.Handler) http.Handler {
+func CORS(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		origin := r.Header.Get("Origin")

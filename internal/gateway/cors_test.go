@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// corsHeaders are the headers of an answer that cors is in charge of.
+// corsHeaders are the headers of an answer that CORS is in charge of.
 func corsHeaders(h http.Header) map[string][]string {
 	got := map[string][]string{}
 	for _, name := range []string{
@@ -27,7 +27,7 @@ func corsHeaders(h http.Header) map[string][]string {
 
 func TestCORS(t *testing.T) {
 	r := chi.NewRouter()
-	r.Use(cors)
+	r.Use(CORS)
 	r.Get("/feed", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "[]") })
 	r.Get("/broken", orError(func(http.ResponseWriter, *http.Request) error { return io.ErrUnexpectedEOF }))
 

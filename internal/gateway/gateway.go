@@ -44,6 +44,12 @@ type Config struct {
 	Draining func() bool
 	// Observer is told of requests. Default: nobody is.
 	Observer Observer
+	// Platform serves the platform's REST API, below /api; nil: nothing does.
+	Platform http.Handler
+	// Elsewhere is the platform itself. It gets what is asked for below
+	// /realtime/v1/streams, and below /api if there is no Platform; nil: such a
+	// request is a 501.
+	Elsewhere http.Handler
 	// Trace goes around the routes, inside the log; nil: nothing does. Requests that
 	// wait for news take some 8 KiB more with it.
 	Trace func(http.Handler) http.Handler
@@ -82,12 +88,21 @@ func New(c Config) (http.Handler, error) {
 	r.Get("/healthz", g.health)
 	r.Get("/readyz", g.ready)
 	r.Route("/realtime/v1", func(r chi.Router) {
-		r.Use(cors)
+		r.Use(CORS)
 		r.Get("/runs", orError(g.tags))
 		r.Get("/runs/{run}", orError(g.run))
 		r.Get("/batches/{batch}", orError(g.batch))
-		r.Handle("/streams/*", orError(notBuilt))
 	})
+	elsewhere := CORS(orError(notBuilt))
+	if c.Elsewhere != nil {
+		elsewhere = passesBodies(c.Elsewhere)
+	}
+	r.Handle("/realtime/v1/streams/*", elsewhere)
+	if c.Platform != nil {
+		r.Mount("/api", g.readsBodies(c.Platform))
+	} else {
+		r.Handle("/api/*", elsewhere)
+	}
 	return &entrance{next: r, log: c.Log, observer: c.Observer, inline: c.Trace != nil}, nil
 }
 
@@ -115,7 +130,7 @@ func methodNotAllowed(w http.ResponseWriter, _ *http.Request) error {
 
 // notBuilt answers for routes of the platform that are not served here.
 func notBuilt(http.ResponseWriter, *http.Request) error {
-	return &problem{status: http.StatusNotImplemented, body: errorBody{Error: "This gateway does not serve streams: ask the platform itself"}}
+	return &problem{status: http.StatusNotImplemented, body: errorBody{Error: "This gateway does not serve this: ask the platform itself"}}
 }
 
 func (g *gateway) health(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok") }

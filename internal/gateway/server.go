@@ -43,9 +43,9 @@ type ServerConfig struct {
 //
 // It has no WriteTimeout: that would cut held polls and streams, which are
 // bounded by their own hold. It has no ReadTimeout either: its deadline stays
-// on the connection while a handler runs, and passing it cancels the request. No
-// route of the gateway reads a body: a request that brings one is answered
-// without it, and is the last of its connection.
+// on the connection while a handler runs, and passing it cancels the request. A
+// body that no route reads is not waited for, and its request is the last of its
+// connection; routes that read one stand behind readsBodies.
 func NewHTTPServer(cfg ServerConfig) *http.Server {
 	if cfg.ReadHeaderTimeout <= 0 {
 		cfg.ReadHeaderTimeout = 5 * time.Second

@@ -9,8 +9,9 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 	"github.com/rs/zerolog"
+
+	"github.com/realtime-gw/realtime-gw/internal/redisclient"
 )
 
 // The platform's protocol.
@@ -70,23 +71,18 @@ func CheckURL(url string) error {
 // NewRedis makes a Redis. It asks nothing yet: a Redis that is down is no reason
 // not to start. The error is that of a URL that is none.
 func NewRedis(c RedisConfig) (*Redis, error) {
-	options, err := redis.ParseURL(c.URL)
-	if err != nil {
-		return nil, CheckURL(c.URL)
-	}
-	c.URL = "" // so that no printed Redis holds a password
 	if c.Wait <= 0 {
 		c.Wait = 250 * time.Millisecond
 	}
+	client, err := redisclient.New(c.URL, c.Wait)
+	if err != nil {
+		return nil, fmt.Errorf("limits: %w", err)
+	}
+	c.URL = "" // so that no printed Redis holds a password
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	options.ContextTimeoutEnabled = true // or a context bounds nothing but the wait for a connection
-	options.DialTimeout = c.Wait
-	options.DialerRetries = 1
-	options.DisableIdentity = true // what a Redis or a proxy before it may not know, and nobody needs
-	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	r := &Redis{config: c, client: redis.NewClient(options), faults: faults{now: c.Now, log: c.Log}}
+	r := &Redis{config: c, client: client, faults: faults{now: c.Now, log: c.Log}}
 	r.returns = newReturns(r.client, c.Now)
 	return r, nil
 }

@@ -2,6 +2,7 @@ package runstore
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,8 +26,12 @@ type Batch struct {
 	Sealed         bool        `db:"sealed"` // all its runs have been made
 	SealedAt       *time.Time  `db:"sealedAt"`
 	IdempotencyKey *string     `db:"idempotencyKey"`
-	Successful     *int32      `db:"successfulRunCount"`
-	Failed         *int32      `db:"failedRunCount"`
+	// OneTimeUseToken stands for the token that the batch was made with, if that
+	// can be used once.
+	OneTimeUseToken *string         `db:"oneTimeUseToken"`
+	Options         json.RawMessage `db:"options"` // what its runs have in common; whoever makes them knows
+	Successful      *int32          `db:"successfulRunCount"`
+	Failed          *int32          `db:"failedRunCount"`
 }
 
 // Key names the batch for a write.
@@ -34,12 +39,15 @@ func (b Batch) Key() Key { return Key{EnvironmentID: b.EnvironmentID, ID: b.ID} 
 
 // NewBatch is a batch to be made.
 type NewBatch struct {
-	ID             string // required; the friendly id is made from it
-	EnvironmentID  string // required
-	RunIDs         []string
-	RunCount       int32
-	IdempotencyKey *string
-	CreatedAt      time.Time // default: now
+	ID              string // required; the friendly id is made from it
+	EnvironmentID   string // required
+	RunIDs          []string
+	RunCount        int32
+	IdempotencyKey  *string
+	CreatedAt       time.Time // default: now
+	OneTimeUseToken *string
+	Options         json.RawMessage
+	Open            bool // its runs are still to be made, and named by SealBatch
 }
 
 // BatchOutcome is how the runs of a batch ended.
@@ -49,8 +57,8 @@ type BatchOutcome struct {
 	Failed     int32
 }
 
-// CreateBatch makes a sealed batch that is pending. Its runs are made by Create,
-// in the same transaction or later.
+// CreateBatch makes a batch that is pending, and sealed unless it is open. Its runs
+// are made by Create, in the same transaction or later.
 func (s *Store) CreateBatch(ctx context.Context, b NewBatch) (Batch, error) {
 	if b.ID == "" || b.EnvironmentID == "" {
 		return Batch{}, &InvalidError{What: "a new batch", Reason: "its id or its environment is empty"}
@@ -63,8 +71,27 @@ func (s *Store) CreateBatch(ctx context.Context, b NewBatch) (Batch, error) {
 	batch, err := one[Batch](ctx, s.writer(), s.batch.create, pgx.NamedArgs{
 		"id": b.ID, "friendlyId": runid.FormatBatch(b.ID), "environment": b.EnvironmentID,
 		"created": created, "now": now, "runIds": orEmpty(b.RunIDs), "runCount": b.RunCount, "idempotencyKey": b.IdempotencyKey,
+		"oneTimeUseToken": b.OneTimeUseToken, "options": b.Options, "sealed": !b.Open,
 	})
 	return batch, wrap("create a batch", err)
+}
+
+// SealBatch names the runs of an open batch, in the order of the batch. A batch that
+// is sealed already is ErrNotFound, and is not changed.
+func (s *Store) SealBatch(ctx context.Context, key Key, runIDs []string) (Batch, error) {
+	batch, err := one[Batch](ctx, s.writer(), s.batch.seal, pgx.NamedArgs{
+		"id": key.ID, "environment": key.EnvironmentID, "now": s.now(), "runIds": orEmpty(runIDs),
+	})
+	return batch, wrap("seal a batch", err)
+}
+
+// FindBatchByIdempotencyKey reads the batch that has a key, from the primary: it is
+// asked for by who could not make another with it.
+func (s *Store) FindBatchByIdempotencyKey(ctx context.Context, environmentID, idempotencyKey string) (Batch, error) {
+	batch, err := one[Batch](ctx, s.writer(), s.batch.findByIdempotencyKey, pgx.NamedArgs{
+		"environment": environmentID, "key": idempotencyKey,
+	})
+	return batch, wrap("find a batch by its idempotency key", err)
 }
 
 // CompleteBatch notes that the runs of a batch are over.

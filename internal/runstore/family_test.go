@@ -31,6 +31,23 @@ func TestFamily(t *testing.T) {
 			if sql := c.asked.take(); len(sql) != 1 {
 				t.Errorf("it asked %q", sql)
 			}
+			found, err := c.store.FindChildren(t.Context(), of.EnvironmentID, []string{of.ID, "gone"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if sql := c.asked.take(); len(sql) != 1 {
+				t.Errorf("it asked %q", sql)
+			}
+			var also []string
+			for _, child := range found {
+				also = append(also, child.ID)
+				if child.ParentRunID != of.ID || child.Status != runstore.Pending {
+					t.Errorf("a child of %s: %+v", of.ID, child)
+				}
+			}
+			if want := idsOf(f.Children); !slices.Equal(slices.Sorted(slices.Values(also)), slices.Sorted(slices.Values(want))) {
+				t.Errorf("its children are %v, and %v by themselves", want, also)
+			}
 			if f.Root != nil {
 				root = f.Root.ID
 			}

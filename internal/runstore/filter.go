@@ -23,6 +23,7 @@ type Filter struct {
 	Regions         []string
 	MachinePresets  []string
 	IdempotencyKeys []string
+	OneTimeUseToken *string
 	AnyTag          []string // one of these tags
 	AllTags         []string // every one of these tags
 	BatchID         *string
@@ -99,6 +100,7 @@ func (f Filter) conditions(table runid.Table, args pgx.NamedArgs) []string {
 	list(f.IdempotencyKeys, `"idempotencyKey"`)
 	add(f.AnyTag != nil, `r."runTags" && @anyTag::text[]`, "anyTag", f.AnyTag)
 	add(f.AllTags != nil, `r."runTags" @> @allTags::text[] AND @allTags::text[] <> '{}'`, "allTags", f.AllTags)
+	same(f.OneTimeUseToken, `"oneTimeUseToken"`)
 	same(f.BatchID, `"batchId"`)
 	same(f.ScheduleID, `"scheduleId"`)
 	same(f.RootRunID, `"rootTaskRunId"`)

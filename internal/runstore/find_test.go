@@ -300,3 +300,33 @@ func TestEnvironmentsWithRuns(t *testing.T) {
 		}
 	}
 }
+
+// An open batch gets its runs once, and only in its own environment; who could not
+// make a batch because of its key finds the one that has it.
+func TestOpenBatch(t *testing.T) {
+	f := newFixture(t)
+	id := f.mint.Mint(runid.Legacy)
+	made, err := f.store.CreateBatch(t.Context(), runstore.NewBatch{ID: id, EnvironmentID: env, RunCount: 2, IdempotencyKey: ptr("open"), Open: true})
+	if err != nil || made.Sealed || made.SealedAt != nil || len(made.RunIDs) != 0 {
+		t.Fatalf("an open batch is %+v, %v", made, err)
+	}
+	if _, err := f.store.SealBatch(t.Context(), runstore.Key{EnvironmentID: other, ID: id}, []string{"run_x"}); !errors.Is(err, runstore.ErrNotFound) {
+		t.Errorf("another environment seals it: %v", err)
+	}
+	sealed, err := f.store.SealBatch(t.Context(), made.Key(), []string{"run_a", "run_b"})
+	if err != nil || !sealed.Sealed || sealed.SealedAt == nil || !slices.Equal(sealed.RunIDs, []string{"run_a", "run_b"}) {
+		t.Errorf("a sealed batch is %+v, %v", sealed, err)
+	}
+	if _, err := f.store.SealBatch(t.Context(), made.Key(), nil); !errors.Is(err, runstore.ErrNotFound) {
+		t.Errorf("it is sealed twice: %v", err)
+	}
+	found, err := f.store.FindBatchByIdempotencyKey(t.Context(), env, "open")
+	if err != nil || found.ID != id || !slices.Equal(found.RunIDs, sealed.RunIDs) {
+		t.Errorf("by its key there is %+v, %v", found, err)
+	}
+	for of, key := range map[string]string{other: "open", env: "closed"} {
+		if _, err := f.store.FindBatchByIdempotencyKey(t.Context(), of, key); !errors.Is(err, runstore.ErrNotFound) {
+			t.Errorf("key %s of %s: %v", key, of, err)
+		}
+	}
+}

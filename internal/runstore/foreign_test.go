@@ -91,6 +91,15 @@ func reads(ctx context.Context, s *runstore.Store, env string, all []runstore.Ru
 			}
 			return family.Children, err
 		}),
+		"FindChildren": func() ([]runstore.Run, error) {
+			children, err := s.FindChildren(ctx, env, idsOf(all))
+			var runs []runstore.Run
+			for _, child := range children {
+				at := slices.IndexFunc(all, func(run runstore.Run) bool { return run.ID == child.ID })
+				runs = append(runs, all[at])
+			}
+			return runs, err
+		},
 		"FindBatchRuns": func() ([]runstore.Run, error) {
 			var runs []runstore.Run
 			names := []string{}
@@ -103,6 +112,18 @@ func reads(ctx context.Context, s *runstore.Store, env string, all []runstore.Ru
 					return nil, err
 				}
 				runs = append(runs, some...)
+			}
+			return runs, nil
+		},
+		"FindBatchByIdempotencyKey": func() ([]runstore.Run, error) {
+			var runs []runstore.Run
+			for _, id := range batches {
+				b, err := s.FindBatchByIdempotencyKey(ctx, env, "key of "+id)
+				if err == nil {
+					runs = append(runs, runstore.Run{ID: b.ID, EnvironmentID: b.EnvironmentID})
+				} else if !errors.Is(err, runstore.ErrNotFound) {
+					return nil, err
+				}
 			}
 			return runs, nil
 		},
@@ -147,7 +168,7 @@ func TestNothingForeign(t *testing.T) {
 		}
 		for range 2 {
 			id := f.mint.Mint(runid.Legacy)
-			if _, err := f.store.CreateBatch(ctx, runstore.NewBatch{ID: id, EnvironmentID: rapid.SampledFrom(envs).Draw(t, "batch's env")}); err != nil {
+			if _, err := f.store.CreateBatch(ctx, runstore.NewBatch{ID: id, EnvironmentID: rapid.SampledFrom(envs).Draw(t, "batch's env"), IdempotencyKey: ptr("key of " + id)}); err != nil {
 				t.Fatal(err)
 			}
 			batches = append(batches, id)

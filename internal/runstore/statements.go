@@ -162,7 +162,7 @@ func newRunStatements(table runid.Table) runStatements {
 
 // batchStatements are those on "BatchTaskRun".
 type batchStatements struct {
-	create, complete, findByFriendlyID string
+	create, seal, complete, findByFriendlyID, findByIdempotencyKey string
 }
 
 func newBatchStatements() batchStatements {
@@ -170,13 +170,18 @@ func newBatchStatements() batchStatements {
 	return batchStatements{
 		create: fill(`
 			INSERT INTO public."BatchTaskRun" (id, "friendlyId", "runtimeEnvironmentId", "createdAt", "updatedAt", "runIds", "runCount", "expectedCount",
-				"idempotencyKey", "batchVersion", sealed, "sealedAt")
-			VALUES (@id, @friendlyId, @environment, @created, @now, @runIds, @runCount, @runCount, @idempotencyKey, 'runengine:v2', true, @now)
+				"idempotencyKey", "oneTimeUseToken", options, "batchVersion", sealed, "sealedAt")
+			VALUES (@id, @friendlyId, @environment, @created, @now, @runIds, @runCount, @runCount, @idempotencyKey, @oneTimeUseToken, @options, 'runengine:v2', @sealed, CASE WHEN @sealed THEN @now::timestamp END)
 			RETURNING {columns}`),
 		complete: fill(`
 			UPDATE public."BatchTaskRun" SET "updatedAt" = @now, "completedAt" = @now, status = @status,
 				"successfulRunCount" = @successful, "failedRunCount" = @failed, "completedCount" = @successful::int + @failed::int
 			WHERE id = @id AND "runtimeEnvironmentId" = @environment RETURNING {columns}`),
+		seal: fill(`
+			UPDATE public."BatchTaskRun" SET "updatedAt" = @now, "runIds" = @runIds, sealed = true, "sealedAt" = @now
+			WHERE id = @id AND "runtimeEnvironmentId" = @environment AND NOT sealed RETURNING {columns}`),
+		findByIdempotencyKey: fill(`
+			SELECT {columns} FROM public."BatchTaskRun" WHERE "idempotencyKey" = @key AND "runtimeEnvironmentId" = @environment`),
 		findByFriendlyID: fill(`
 			SELECT {columns} FROM public."BatchTaskRun" WHERE "friendlyId" = @friendlyId AND "runtimeEnvironmentId" = @environment`),
 	}

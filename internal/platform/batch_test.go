@@ -1,0 +1,192 @@
+package platform_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/realtime-gw/realtime-gw/internal/auth"
+	"github.com/realtime-gw/realtime-gw/internal/runid"
+	"github.com/realtime-gw/realtime-gw/internal/runstore"
+)
+
+func sameJSON(a, b string) bool {
+	var x, y any
+	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && reflect.DeepEqual(x, y)
+}
+
+type batchMade struct {
+	ID                 string
+	RunCount           int
+	IsCached           bool
+	Sealed             bool
+	ItemsAccepted      int
+	ItemsDeduplicated  int
+	EnqueuedCount      *int
+	ExpectedCount      *int
+	Runs               []string
+	Status             string
+	taskRunsOfTheBatch []runstore.Run
+}
+
+func (w *world) batch(body object, headers ...string) (b batchMade) {
+	w.t.Helper()
+	w.call(http.MethodPost, "/api/v3/batches", body, headers...).into(w.t, http.StatusOK, &b)
+	return b
+}
+
+// shown is a batch, and its runs as they are in the tables.
+func (w *world) shown(id string) (b batchMade) {
+	w.t.Helper()
+	w.call(http.MethodGet, "/api/v2/batches/"+id, nil).into(w.t, http.StatusOK, &b)
+	friendly, err := runid.ParseBatch(id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if b.taskRunsOfTheBatch, err = w.store.FindBatchRuns(w.t.Context(), runstore.Batch{ID: friendly.Suffix(), EnvironmentID: w.demo.EnvironmentID, RunIDs: b.Runs}); err != nil {
+		w.t.Fatal(err)
+	}
+	return b
+}
+
+func lines(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "{\"index\":%d,\"task\":\"task\",\"payload\":\"%d\"}\n", i, i)
+	}
+	return b.String()
+}
+
+// However often, and by however many at the same time, the items of a batch are
+// sent, it gets each run once, in the order of its items, though the flag is turned
+// meanwhile.
+func TestItemsAreMadeOnce(t *testing.T) {
+	w := newWorld(t)
+	const n = 20
+	batch := w.batch(object{"runCount": n})
+	var sending sync.WaitGroup
+	for i := range 4 {
+		sending.Go(func() {
+			w.v2.Store(i%2 == 0)
+			got := w.call(http.MethodPost, "/api/v3/batches/"+batch.ID+"/items", lines(n))
+			for got.status == http.StatusServiceUnavailable { // another makes the same item now: so it is on the SDK
+				got = w.call(http.MethodPost, "/api/v3/batches/"+batch.ID+"/items", lines(n))
+			}
+			var b batchMade
+			if got.into(t, http.StatusOK, &b); !b.Sealed || b.ItemsAccepted+b.ItemsDeduplicated != n {
+				t.Errorf("%s", got.body)
+			}
+		})
+	}
+	sending.Wait()
+	b := w.shown(batch.ID)
+	if len(b.Runs) != n || len(b.taskRunsOfTheBatch) != n {
+		t.Fatalf("it names %d runs, and %d name it", len(b.Runs), len(b.taskRunsOfTheBatch))
+	}
+	for i, run := range b.taskRunsOfTheBatch {
+		if run.Payload != fmt.Sprint(i) || run.FriendlyID != b.Runs[i] {
+			t.Errorf("run %d has the payload %s", i, run.Payload)
+		}
+	}
+	// Once it is sealed, nothing is added to it.
+	w.call(http.MethodPost, "/api/v3/batches/"+batch.ID+"/items", lines(n)).into(t, http.StatusOK, &b)
+	if b.ItemsAccepted != 0 || len(w.shown(batch.ID).taskRunsOfTheBatch) != n {
+		t.Errorf("a sealed batch accepts %d", b.ItemsAccepted)
+	}
+}
+
+// A batch that was cut off in the middle is finished by the next try, without a run
+// twice.
+func TestBatchIsFinished(t *testing.T) {
+	w := newWorld(t)
+	batch := w.batch(object{"runCount": 3})
+	// The database fails at the third item.
+	if _, err := w.db.Exec(t.Context(), `
+		CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+		CREATE TRIGGER fail BEFORE INSERT ON "TaskRun" FOR EACH ROW WHEN (NEW.payload = '2') EXECUTE FUNCTION fail()`); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.call(http.MethodPost, "/api/v3/batches/"+batch.ID+"/items", lines(3)); got.status != 503 {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	if _, err := w.db.Exec(t.Context(), `DROP TRIGGER fail ON "TaskRun"`); err != nil {
+		t.Fatal(err)
+	}
+	if b := w.shown(batch.ID); len(b.taskRunsOfTheBatch) != 2 || len(b.Runs) != 0 {
+		t.Fatalf("it has %d runs, and names %v", len(b.taskRunsOfTheBatch), b.Runs)
+	}
+	w.v2.Store(true) // the rest goes to the other table
+	var sent batchMade
+	w.call(http.MethodPost, "/api/v3/batches/"+batch.ID+"/items", lines(3)).into(t, http.StatusOK, &sent)
+	b := w.shown(batch.ID)
+	if !sent.Sealed || sent.ItemsAccepted != 1 || sent.ItemsDeduplicated != 2 || len(b.Runs) != 3 || len(b.taskRunsOfTheBatch) != 3 {
+		t.Errorf("%+v, %+v", sent, b)
+	}
+	if first, last := b.taskRunsOfTheBatch[0].Table(), b.taskRunsOfTheBatch[2].Table(); first != runid.Legacy || last != runid.V2 {
+		t.Errorf("they are in %v and %v", first, last)
+	}
+	var results struct{ Items []struct{ ID string } }
+	w.call(http.MethodPost, "/api/v2/runs/"+b.Runs[1]+"/cancel", nil).into(t, http.StatusOK, nil)
+	w.call(http.MethodGet, "/api/v1/batches/"+batch.ID+"/results", nil).into(t, http.StatusOK, &results)
+	if len(results.Items) != 1 || results.Items[0].ID != b.Runs[1] {
+		t.Errorf("the results are %+v", results)
+	}
+}
+
+// A batch's key names one batch, also while that is still open; and its parent is
+// that of its runs.
+func TestBatchKeysAndParents(t *testing.T) {
+	w := newWorld(t)
+	parent := w.trigger("parent", nil)
+	body := object{"runCount": 2, "idempotencyKey": "k", "parentRunId": parent, "resumeParentOnCompletion": true}
+	first, again := w.batch(body), w.batch(body)
+	if first.IsCached || again.IsCached || again.ID != first.ID {
+		t.Errorf("of an open batch there are %+v and %+v", first, again)
+	}
+	w.call(http.MethodPost, "/api/v3/batches/"+first.ID+"/items", lines(2)).into(t, http.StatusOK, nil)
+	if cached := w.batch(body); !cached.IsCached || cached.ID != first.ID {
+		t.Errorf("of a sealed batch there is %+v", cached)
+	}
+	var run struct {
+		TriggerFunction, BatchID string
+		Depth                    int
+		RelatedRuns              struct{ Parent struct{ ID string } }
+	}
+	w.call(http.MethodGet, "/api/v3/runs/"+w.shown(first.ID).Runs[0], nil).into(t, http.StatusOK, &run)
+	if run.TriggerFunction != "batchTriggerAndWait" || run.BatchID != first.ID || run.Depth != 1 || run.RelatedRuns.Parent.ID != parent {
+		t.Errorf("a run of it is %+v", run)
+	}
+	// The older form does all at once.
+	var old batchMade
+	w.call(http.MethodPost, "/api/v2/tasks/batch", object{"items": []object{{"task": "a"}, {"task": "b"}}, "parentRunId": parent}).into(t, http.StatusOK, &old)
+	b := w.shown(old.ID)
+	var tasks []string
+	for _, run := range b.taskRunsOfTheBatch {
+		tasks = append(tasks, run.TaskIdentifier)
+	}
+	if old.RunCount != 2 || len(b.Runs) != 2 || !slices.Equal(tasks, []string{"a", "b"}) || *b.taskRunsOfTheBatch[0].ParentRunID != strings.TrimPrefix(parent, "run_") {
+		t.Errorf("at once: %+v, %+v", old, b)
+	}
+}
+
+// A token for one use makes one batch and its items, and no items of another's.
+func TestBatchWithATokenForOneUse(t *testing.T) {
+	w := newWorld(t)
+	once := func() string { return w.token(auth.Token{Scopes: []string{"batchTrigger:tasks"}, OneTimeUse: true}) }
+	other := w.batch(object{"runCount": 1})
+	token := once()
+	mine := w.batch(object{"runCount": 1}, "Authorization", token)
+	for id, status := range map[string]int{other.ID: 422, mine.ID: 200} {
+		if got := w.call(http.MethodPost, "/api/v3/batches/"+id+"/items", lines(1), "Authorization", token); got.status != status {
+			t.Errorf("items of %s: %d %s, instead of %d", id, got.status, got.body, status)
+		}
+	}
+	if got := w.call(http.MethodPost, "/api/v3/batches", object{"runCount": 1}, "Authorization", token); got.status != 422 || !strings.Contains(got.body, "already been used") {
+		t.Errorf("a second batch: %d %s", got.status, got.body)
+	}
+}

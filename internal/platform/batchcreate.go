@@ -1,0 +1,154 @@
+package platform
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/realtime-gw/realtime-gw/internal/auth"
+	"github.com/realtime-gw/realtime-gw/internal/runid"
+	"github.com/realtime-gw/realtime-gw/internal/runstore"
+	"github.com/realtime-gw/realtime-gw/internal/trigger"
+)
+
+// maxBatch is how many runs a batch may have.
+const maxBatch = 1000
+
+// createdBatch is the answer to the first phase of a batch.
+type createdBatch struct {
+	ID             string `json:"id"`
+	RunCount       int32  `json:"runCount"`
+	IsCached       bool   `json:"isCached"`
+	IdempotencyKey string `json:"idempotencyKey,omitempty"`
+}
+
+// createBatch answers POST /v3/batches, the first phase of a batch: it is there,
+// and has no runs yet.
+func (p *platform) createBatch(w http.ResponseWriter, r *http.Request) error {
+	who, err := p.enter(r)
+	if err != nil {
+		return err
+	}
+	var issues []issue
+	body, err := readFields(w, r, maxSmallBody*4, &issues)
+	if err != nil {
+		return err
+	}
+	if len(body.members["runCount"]) == 0 {
+		body.wrongType("runCount", "number", "undefined")
+	}
+	count := body.integer("runCount", 1, 1e9)
+	tasks := body.texts("taskIdentifiers", 1024)
+	key := body.text("idempotencyKey", maxKey)
+	in := family{Parent: body.text("parentRunId", 0), Waits: body.flag("resumeParentOnCompletion")}
+	if err := refused(issues); err != nil {
+		return err
+	}
+	if err := tooMany(int(count)); err != nil {
+		return err
+	}
+	if err := mayBatch(who, tasks); err != nil {
+		return err
+	}
+	if err := p.checkParent(r, who, in.Parent); err != nil {
+		return err
+	}
+	batch, err := p.openNewBatch(r, who, count, key, in)
+	if err != nil {
+		return err
+	}
+	if err := p.grant(w, r, who, "read:batch:"+batch.FriendlyID); err != nil {
+		return err
+	}
+	// Of a batch that is there but has no runs, because who made it did not come
+	// back, the SDK has to send the items.
+	return answer(w, createdBatch{batch.FriendlyID, batch.RunCount, batch.Sealed, key})
+}
+
+func tooMany(count int) error {
+	if count <= maxBatch {
+		return nil
+	}
+	return &refusal{status: http.StatusBadRequest, retry: no,
+		text: fmt.Sprintf("Batch size of %d is too large. Maximum allowed batch size is %d.", count, maxBatch)}
+}
+
+// mayBatch says whether somebody may trigger these tasks in a batch, or any if
+// none is named.
+func mayBatch(who *auth.Principal, tasks []string) error {
+	if len(tasks) == 0 {
+		tasks = []string{""}
+	}
+	for _, task := range tasks {
+		if err := mayTrigger(who, "batchTrigger", task); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkParent refuses a parent that is not in the environment.
+func (p *platform) checkParent(r *http.Request, who *auth.Principal, parent string) error {
+	if parent == "" {
+		return nil
+	}
+	id, err := runid.ParseRun(parent)
+	if err != nil {
+		return bodyError(issue{"custom", []string{"parentRunId"}, "is not a run's id: run_ and letters and digits"})
+	}
+	_, err = p.config.Store.FindRefByFriendlyID(r.Context(), who.Environment.ID, id)
+	if errors.Is(err, runstore.ErrNotFound) {
+		return &refusal{status: http.StatusForbidden, text: "Unauthorized", retry: no}
+	}
+	if err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// family is what the runs of a batch have in common: the run that made them. It is
+// kept with the batch between the phases.
+type family struct {
+	Parent string `json:"parentRunId,omitempty"`
+	Waits  bool   `json:"resumeParentOnCompletion,omitempty"`
+}
+
+func familyOf(batch runstore.Batch) (in family) {
+	_ = json.Unmarshal(batch.Options, &in) // the platform keeps other things there
+	return in
+}
+
+// openNewBatch makes an open batch, or finds the one that has its key.
+func (p *platform) openNewBatch(r *http.Request, who *auth.Principal, count int32, key string, in family) (runstore.Batch, error) {
+	options, err := json.Marshal(in)
+	if err != nil {
+		return runstore.Batch{}, err
+	}
+	n := runstore.NewBatch{
+		ID: p.mint.Mint(runid.Legacy), EnvironmentID: who.Environment.ID, RunCount: count, // batches are in one table
+		Open: true, Options: options,
+	}
+	if key != "" {
+		n.IdempotencyKey = &key
+	}
+	if who.OneTimeUse != "" {
+		n.OneTimeUseToken = &who.OneTimeUse
+	}
+	batch, err := p.config.Store.CreateBatch(r.Context(), n)
+	if e, ok := errors.AsType[*runstore.UniqueError](err); ok {
+		switch e.Unique {
+		case runstore.UniqueIdempotencyKey:
+			batch, err = p.config.Store.FindBatchByIdempotencyKey(r.Context(), who.Environment.ID, key)
+		case runstore.UniqueOneTimeUseToken:
+			return batch, triggerError(trigger.ErrTokenUsed)
+		}
+	}
+	if err == nil {
+		return batch, nil
+	}
+	if e := invalid(err); e != nil {
+		return batch, e
+	}
+	return batch, unavailable(err)
+}

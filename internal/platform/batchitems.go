@@ -1,0 +1,261 @@
+package platform
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/realtime-gw/realtime-gw/internal/auth"
+	"github.com/realtime-gw/realtime-gw/internal/runstore"
+	"github.com/realtime-gw/realtime-gw/internal/trigger"
+)
+
+// acceptedItems is the answer to the second phase of a batch.
+type acceptedItems struct {
+	ID           string `json:"id"`
+	Accepted     int    `json:"itemsAccepted"`
+	Deduplicated int    `json:"itemsDeduplicated"`
+	Sealed       bool   `json:"sealed"`
+	Enqueued     *int   `json:"enqueuedCount,omitempty"`
+	Expected     *int32 `json:"expectedCount,omitempty"`
+}
+
+// batchItems answers POST /v3/batches/{batch}/items, the second phase: all items of
+// a batch, one a line. They are read and checked before the first run is made. If
+// some are missing none is made, and the SDK is told to send all again. If it has
+// to do so because it was cut off in the middle, the runs that are there are not
+// made again.
+func (p *platform) batchItems(w http.ResponseWriter, r *http.Request) error {
+	who, err := p.enter(r)
+	if err != nil {
+		return err
+	}
+	id, err := batchParam(r)
+	if err != nil {
+		return err
+	}
+	body, err := readBody(w, r, maxItemsBody)
+	if err != nil {
+		return err
+	}
+	batch, err := p.config.Store.OnPrimary().FindBatchByFriendlyID(r.Context(), who.Environment.ID, id)
+	if err != nil {
+		return lookup(err)
+	}
+	items, err := parseLines(body, batch.RunCount, p.config.Now())
+	if err != nil {
+		return err
+	}
+	for _, item := range items {
+		if err := mayTrigger(who, "batchTrigger", item.Task); err != nil {
+			return err
+		}
+	}
+	if who.OneTimeUse != "" && (batch.OneTimeUseToken == nil || *batch.OneTimeUseToken != who.OneTimeUse) {
+		return triggerError(trigger.ErrTokenUsed) // it is for the batch that it made
+	}
+	if batch.Sealed {
+		return answer(w, acceptedItems{ID: batch.FriendlyID, Deduplicated: len(items), Sealed: true})
+	}
+	if missing := int(batch.RunCount) - len(items); missing > 0 {
+		none := 0
+		return answer(w, acceptedItems{ID: batch.FriendlyID, Enqueued: &none, Expected: &batch.RunCount})
+	}
+	made, err := p.fill(r.Context(), who, batch, items, streamsVersion(r.Header))
+	if err != nil {
+		return err
+	}
+	return answer(w, acceptedItems{ID: batch.FriendlyID, Accepted: made, Deduplicated: len(items) - made, Sealed: true})
+}
+
+// parseLines reads the items of a batch, by their indexes.
+func parseLines(body []byte, count int32, now time.Time) ([]trigger.Request, error) {
+	at := map[int32]trigger.Request{}
+	line := 0
+	for text := range bytes.Lines(body) {
+		line++
+		if len(bytes.TrimSpace(text)) == 0 {
+			continue
+		}
+		var issues []issue
+		f, err := parseObject(text, &issues)
+		if err != nil {
+			return nil, lineError(line, err)
+		}
+		if len(f.members["index"]) == 0 {
+			f.wrongType("index", "number", "undefined")
+		}
+		index := f.integer("index", 0, float64(count-1))
+		item := parseItem(f, now)
+		if err := errors.Join(refused(issues), checkLimits(item)); err != nil {
+			return nil, lineError(line, err)
+		}
+		at[index] = item // the last of an index counts
+	}
+	items := make([]trigger.Request, 0, len(at))
+	for i := range count {
+		if item, ok := at[i]; ok {
+			items = append(items, item)
+		}
+	}
+	return items, nil
+}
+
+// parseItem reads one item.
+func parseItem(f fields, now time.Time) trigger.Request {
+	item := parseRun(f, now)
+	if item.Task = f.text("task", maxName); item.Task == "" {
+		f.wrong("task", "is empty")
+	}
+	return item
+}
+
+func lineError(line int, err error) error {
+	if r, ok := errors.AsType[*refusal](err); ok {
+		at := *r
+		at.text = fmt.Sprintf("Line %d: %s", line, r.text)
+		return &at
+	}
+	return err
+}
+
+// fill makes the runs of an open batch and seals it. It gives the number of those
+// that were not there before.
+//
+// Each item is triggered with a token of its own that can be used once, so that
+// neither an earlier try nor another at the same moment makes it twice.
+func (p *platform) fill(ctx context.Context, who *auth.Principal, batch runstore.Batch, items []trigger.Request, streams string) (made int, err error) {
+	there, err := p.itemsOf(ctx, batch)
+	if err != nil {
+		return 0, err
+	}
+	in, ids := familyOf(batch), make([]string, len(items))
+	for i, item := range items {
+		token := itemToken(batch, i)
+		if ids[i] = there[token]; ids[i] != "" {
+			continue
+		}
+		item.Environment, item.BatchID, item.OneTimeUseToken, item.StreamsVersion = who.Environment, batch.ID, token, streams
+		item.ParentRun, item.ResumeParent = in.Parent, in.Waits
+		run, err := p.config.Trigger.Trigger(ctx, item)
+		if errors.Is(err, trigger.ErrTokenUsed) {
+			if there, err = p.itemsOf(ctx, batch); err == nil && there[token] == "" {
+				err = trigger.ErrBusy // another is making it
+			}
+			run.FriendlyID = there[token]
+			made--
+		}
+		if err != nil {
+			return 0, itemError(i, err)
+		}
+		ids[i] = run.FriendlyID
+		made++
+	}
+	if _, err := p.config.Store.SealBatch(ctx, batch.Key(), ids); err != nil && !errors.Is(err, runstore.ErrNotFound) {
+		return 0, unavailable(err)
+	}
+	return made, nil
+}
+
+// itemsOf are the runs that a batch has already, by their tokens.
+func (p *platform) itemsOf(ctx context.Context, batch runstore.Batch) (map[string]string, error) {
+	runs, err := p.config.Store.OnPrimary().FindBatchRuns(ctx, batch)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	there := map[string]string{}
+	for _, run := range runs {
+		if run.OneTimeUseToken != nil {
+			there[*run.OneTimeUseToken] = run.FriendlyID
+		}
+	}
+	return there, nil
+}
+
+func itemToken(batch runstore.Batch, index int) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "item %d of %s", index, batch.FriendlyID))
+	return hex.EncodeToString(sum[:])
+}
+
+func itemError(index int, err error) error {
+	err = triggerError(err)
+	if r, ok := errors.AsType[*refusal](err); ok {
+		at := *r
+		at.text = fmt.Sprintf("Item %d: %s", index, r.text)
+		return &at
+	}
+	return err
+}
+
+// batchAtOnce answers POST /v2/tasks/batch, a batch in one phase, of SDKs before
+// there were two.
+func (p *platform) batchAtOnce(w http.ResponseWriter, r *http.Request) error {
+	who, err := p.enter(r)
+	if err != nil {
+		return err
+	}
+	var issues []issue
+	body, err := readFields(w, r, maxItemsBody, &issues)
+	if err != nil {
+		return err
+	}
+	items := p.itemsAt(body)
+	in := family{Parent: body.text("parentRunId", 0), Waits: body.flag("resumeParentOnCompletion")}
+	if err := refused(issues); err != nil {
+		return err
+	}
+	if err := tooMany(len(items)); err != nil {
+		return err
+	}
+	for i, item := range items {
+		if err := checkLimits(item); err != nil {
+			return itemError(i, err)
+		}
+		if err := mayTrigger(who, "batchTrigger", item.Task); err != nil {
+			return err
+		}
+	}
+	if err := p.checkParent(r, who, in.Parent); err != nil {
+		return err
+	}
+	batch, err := p.openNewBatch(r, who, int32(len(items)), "", in)
+	if err != nil {
+		return err
+	}
+	if _, err := p.fill(r.Context(), who, batch, items, streamsVersion(r.Header)); err != nil {
+		return err
+	}
+	if err := p.grant(w, r, who, "read:batch:"+batch.FriendlyID); err != nil {
+		return err
+	}
+	return answer(w, struct {
+		ID       string `json:"id"`
+		RunCount int32  `json:"runCount"`
+	}{batch.FriendlyID, batch.RunCount})
+}
+
+// itemsAt reads the items of a batch in one phase.
+func (p *platform) itemsAt(body fields) []trigger.Request {
+	if !body.has("items", "array") {
+		body.wrong("items", "is not a list")
+		return nil
+	}
+	var list []json.RawMessage
+	if json.Unmarshal(body.members["items"], &list) != nil || len(list) == 0 {
+		body.wrong("items", "is empty")
+	}
+	if len(list) > maxBatch {
+		return make([]trigger.Request, len(list)) // refused for that alone
+	}
+	items := make([]trigger.Request, len(list))
+	for i, text := range list {
+		items[i] = parseItem(newFields(text, body.issues, "items", fmt.Sprint(i)), p.config.Now())
+	}
+	return items
+}

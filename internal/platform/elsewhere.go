@@ -1,0 +1,46 @@
+package platform
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Elsewhere passes requests on to the platform at an origin, untouched, and its
+// answers back. Credentials go along: they are the platform's own.
+func Elsewhere(origin string) (http.Handler, error) {
+	target, err := url.Parse(origin)
+	if err != nil || target.Scheme != "http" && target.Scheme != "https" || target.Host == "" {
+		return nil, errors.New("is not an origin: give the platform's base URL, such as https://api.trigger.dev")
+	}
+	if target.User != nil || target.RawQuery != "" || target.Fragment != "" {
+		return nil, errors.New("has more than an origin and a path: leave out user, query and fragment")
+	}
+	// Directly, whatever the environment says of proxies, as Electric is asked; and
+	// not decompressed on the way.
+	transport := &http.Transport{MaxIdleConnsPerHost: 100, IdleConnTimeout: 90 * time.Second, DisableCompression: true, ForceAttemptHTTP2: true}
+	return &httputil.ReverseProxy{
+		Transport: transport,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.URL.RawQuery = r.In.URL.RawQuery // also one that Go does not parse
+			r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
+			r.SetXForwarded()
+		},
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			if r.Context().Err() != nil {
+				panic(http.ErrAbortHandler) // the client left
+			}
+			var wrapped *url.Error
+			if errors.As(err, &wrapped) {
+				err = wrapped.Err // without the URL, which may hold what is nobody's business
+			}
+			zerolog.Ctx(r.Context()).Warn().Err(err).Msg("the platform cannot be reached")
+			writeError(w, r, &refusal{status: http.StatusBadGateway, text: "The platform cannot be reached", retry: yes, cause: err})
+		},
+	}, nil
+}

@@ -1,0 +1,229 @@
+package platform_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/realtime-gw/realtime-gw/internal/runid"
+)
+
+// What is wrong with a request is a 4xx that says what, and nothing is written.
+func TestBadRequests(t *testing.T) {
+	w := newWorld(t)
+	run := w.trigger("task", nil)
+	const post, get, put = http.MethodPost, http.MethodGet, http.MethodPut
+	trigger, list := "/api/v1/tasks/task/trigger", "/api/v1/runs?"
+	of := "/api/v1/runs/" + run
+	long := strings.Repeat("k", 10_000)
+	for name, c := range map[string]struct {
+		method, path string
+		body         any
+		status       int
+		says         string // a part of the answer
+	}{
+		// bodies
+		"no body":            {post, trigger, nil, 400, "Invalid JSON"},
+		"no JSON":            {post, trigger, "{", 400, "Invalid JSON"},
+		"two values":         {post, trigger, "{}{}", 400, "Invalid JSON"},
+		"no object":          {post, trigger, "[]", 400, "Expected object, received array"},
+		"deep":               {post, trigger, strings.Repeat("[", 1_000_000), 400, "Invalid JSON"},
+		"not UTF-8":          {post, trigger, "{\"payload\":\"\xff\"}", 400, "Invalid JSON"},
+		"10 MB":              {post, trigger, object{"payload": strings.Repeat("x", 10<<20)}, 413, "Request body too large"},
+		"10 MB, in chunks":   {post, trigger, struct{ *strings.Reader }{strings.NewReader(`"` + strings.Repeat("x", 10<<20))}, 413, "Request body too large"},
+		"NUL in the payload": {post, trigger, object{"payload": "a\x00b", "options": object{"payloadType": "text/plain"}}, 400, `holds a NUL character, which cannot be stored at \"payload\"`},
+		"NUL in the context": {post, trigger, `{"context":{"a":"\u0000"}}`, 400, `at \"context\"`},
+		"context, surrogate": {post, trigger, `{"context":"\ud800"}`, 422, "cannot be kept"},
+		"NUL in the task":    {post, "/api/v1/tasks/a%00b/trigger", "{}", 400, "Params Error"},
+		"task not UTF-8":     {post, "/api/v1/tasks/a%ffb/trigger", "{}", 400, "Params Error"},
+		"long task":          {post, "/api/v1/tasks/" + long + "/trigger", "{}", 400, "Params Error"},
+		// options
+		"options a list":       {post, trigger, `{"options":[]}`, 400, `Expected object, received array at \"options\"`},
+		"long key":             {post, trigger, object{"options": object{"idempotencyKey": long}}, 400, "idempotencyKey must be 2048 characters or less"},
+		"key a number":         {post, trigger, `{"options":{"idempotencyKey":7}}`, 400, `Expected string, received number at \"options.idempotencyKey\"`},
+		"key null":             {post, trigger, `{"options":{"idempotencyKey":null}}`, 400, "Expected string, received null"},
+		"key with a NUL":       {post, trigger, `{"options":{"idempotencyKey":"a\u0000"}}`, 400, "holds a NUL"},
+		"no such scope":        {post, trigger, `{"options":{"idempotencyKey":"k","idempotencyKeyOptions":{"key":"k","scope":"x"}}}`, 400, "idempotencyKeyOptions.scope"},
+		"key's life":           {post, trigger, `{"options":{"idempotencyKey":"k","idempotencyKeyTTL":"soon"}}`, 400, "options.idempotencyKeyTTL"},
+		"delay":                {post, trigger, `{"options":{"delay":"soon"}}`, 400, "options.delay"},
+		"delay of ages":        {post, trigger, `{"options":{"delay":"999999999w"}}`, 400, "options.delay"},
+		"ttl":                  {post, trigger, `{"options":{"ttl":"soon"}}`, 400, "options.ttl"},
+		"ttl below 0":          {post, trigger, `{"options":{"ttl":-1}}`, 400, "options.ttl"},
+		"eleven tags":          {post, trigger, object{"options": object{"tags": strings.Split("abcdefghijk", "")}}, 422, "you're trying to set 11"},
+		"long tag":             {post, trigger, object{"options": object{"tags": long}}, 400, "options.tags"},
+		"tags of numbers":      {post, trigger, `{"options":{"tags":[1]}}`, 400, `received number at \"options.tags.0\"`},
+		"machine":              {post, trigger, `{"options":{"machine":"huge"}}`, 400, "options.machine"},
+		"attempts, a part":     {post, trigger, `{"options":{"maxAttempts":1.5}}`, 400, "options.maxAttempts"},
+		"attempts, too many":   {post, trigger, `{"options":{"maxAttempts":1e300}}`, 400, "options.maxAttempts"},
+		"test a text":          {post, trigger, `{"options":{"test":"yes"}}`, 400, "options.test"},
+		"metadata a list":      {post, trigger, `{"options":{"metadata":[]}}`, 400, "options.metadata"},
+		"metadata too large":   {post, trigger, object{"options": object{"metadata": object{"a": strings.Repeat("x", 300<<10)}}}, 413, "Metadata exceeds"},
+		"stored, no name":      {post, trigger, `{"payload":{},"options":{"payloadType":"application/store"}}`, 400, "payload must be a non-empty string"},
+		"parent, no id":        {post, trigger, `{"options":{"parentRunId":"run"}}`, 422, "options.parentRunId"},
+		"parent, nobody":       {post, trigger, `{"options":{"parentRunId":"run_nobody"}}`, 403, "Unauthorized"},
+		"debounce":             {post, trigger, `{"options":{"debounce":{"key":"a","delay":"1s"}}}`, 400, "is not built here"},
+		"queue a text":         {post, trigger, `{"options":{"queue":"q"}}`, 400, "options.queue"},
+		"concurrency key true": {post, trigger, `{"options":{"concurrencyKey":true}}`, 400, "options.concurrencyKey"},
+		// ids
+		"run, no id":           {get, "/api/v3/runs/task", nil, 400, "Params Error"},
+		"run, escape":          {get, "/api/v3/runs/run_%2e%2e%2f", nil, 400, "Params Error"},
+		"run, NUL":             {get, "/api/v3/runs/run_%00", nil, 400, "Params Error"},
+		"run, nobody's":        {get, "/api/v3/runs/run_nobody", nil, 404, "Not found"},
+		"run, almost a KSUID":  {get, "/api/v3/runs/run_" + strings.Repeat("z", 27), nil, 404, "Not found"},
+		"run, dash in a KSUID": {get, "/api/v3/runs/run_0ujsswThIGTUYm2K8FjOOfX-Y1K", nil, 404, "Not found"},
+		"cancel nobody":        {post, "/api/v2/runs/run_nobody/cancel", nil, 404, "Run not found"},
+		"batch, no id":         {get, "/api/v2/batches/run_x", nil, 400, "Params Error"},
+		"batch, nobody's":      {get, "/api/v2/batches/batch_x", nil, 404, "Not found"},
+		// lists
+		"size 0":              {get, list + "page[size]=0", nil, 400, "page[size]"},
+		"size 101":            {get, list + "page[size]=101", nil, 400, "page[size]"},
+		"size a text":         {get, list + "page[size]=x", nil, 400, "page[size]"},
+		"cursor":              {get, list + "page[after]=nonsense", nil, 400, "page[after]"},
+		"cursor, backwards":   {get, list + "page[before]=AAAA", nil, 400, "page[before]"},
+		"long cursor":         {get, list + "page[after]=" + long[:9000], nil, 400, "page[after]"},
+		"status":              {get, list + "filter[status]=RUNNING", nil, 400, "filter[status]"},
+		"status of the table": {get, list + "filter[status]=COMPLETED_SUCCESSFULLY", nil, 400, "filter[status]"},
+		"test":                {get, list + "filter[isTest]=1", nil, 400, "filter[isTest]"},
+		"batch":               {get, list + "filter[batch]=run_x", nil, 400, "filter[batch]"},
+		"from":                {get, list + "filter[createdAt][from]=yesterday", nil, 400, "filter[createdAt][from]"},
+		"from, far":           {get, list + "filter[createdAt][from]=9223372036854775807", nil, 400, "filter[createdAt][from]"},
+		"to, before":          {get, list + "filter[createdAt][to]=-99999999999999", nil, 400, "filter[createdAt][to]"},
+		"period":              {get, list + "filter[createdAt][period]=1x", nil, 400, "filter[createdAt][period]"},
+		"filter":              {get, list + "filter[color]=red", nil, 400, "filter[color]"},
+		"error filter":        {get, list + "filter[error]=abc", nil, 400, "filter[error]"},
+		"filter twice":        {get, list + "filter[tag]=a&filter[tag]=b", nil, 400, "filter[tag]"},
+		"tag with a NUL":      {get, list + "filter[tag]=a%00", nil, 400, "filter[tag]"},
+		"tag not UTF-8":       {get, list + "filter[tag]=%ff", nil, 400, "filter[tag]"},
+		"101 tags":            {get, list + "filter[tag]=" + strings.Repeat("a,", 101), nil, 400, "filter[tag]"},
+		"bad escape":          {get, list + "filter[tag]=%zz", nil, 400, "escape"},
+		"long query":          {get, list + "x=" + long, nil, 400, "longer"},
+		// changes
+		"reschedule, nothing":  {post, of + "/reschedule", "{}", 400, "delay"},
+		"reschedule, not late": {post, of + "/reschedule", `{"delay":"1h"}`, 422, "only a delayed run"},
+		"reschedule, null":     {post, of + "/reschedule", `{"delay":null}`, 400, "delay"},
+		"tags, none":           {post, of + "/tags", `{}`, 400, "tags"},
+		"tags, an object":      {post, of + "/tags", `{"tags":{}}`, 400, "tags"},
+		"tags, NUL":            {post, of + "/tags", `{"tags":["a\u0000"]}`, 400, "NUL"},
+		"tags, eleven":         {post, of + "/tags", object{"tags": strings.Split("abcdefghijk", "")}, 422, "Runs can only have 10 tags, you're trying to set 11."},
+		"metadata, a text":     {put, of + "/metadata", `{"metadata":"x"}`, 400, "metadata"},
+		"metadata, operation":  {put, of + "/metadata", `{"operations":[{"type":"explode"}]}`, 422, "operations.0.type"},
+		"metadata, numbers":    {put, of + "/metadata", `{"operations":[7]}`, 400, "operations"},
+		"metadata, large":      {put, of + "/metadata", object{"metadata": object{"a": strings.Repeat("x", 300<<10)}}, 413, "metadata"},
+		"metadata, 3 MB":       {put, of + "/metadata", object{"metadata": object{"a": strings.Repeat("x", 3<<20)}}, 413, "too large"},
+		"reset, no task":       {post, "/api/v1/idempotencyKeys/k/reset", "{}", 400, "taskIdentifier"},
+		"reset, nobody's":      {post, "/api/v1/idempotencyKeys/k/reset", `{"taskIdentifier":"task"}`, 404, "Idempotency key not found"},
+		"reset, long":          {post, "/api/v1/idempotencyKeys/" + long + "/reset", `{"taskIdentifier":"task"}`, 400, "2048"},
+		"replay, changed":      {post, of + "/replay", `{"payload":1}`, 501, "leave out the body"},
+		// batches
+		"batch of none":     {post, "/api/v3/batches", `{"runCount":0}`, 400, "runCount"},
+		"batch of many":     {post, "/api/v3/batches", `{"runCount":1001}`, 400, "Maximum allowed batch size is 1000"},
+		"batch, no count":   {post, "/api/v3/batches", `{}`, 400, "runCount"},
+		"batch, long key":   {post, "/api/v3/batches", object{"runCount": 1, "idempotencyKey": long}, 400, "idempotencyKey"},
+		"batch, NUL key":    {post, "/api/v3/batches", `{"runCount":1,"idempotencyKey":"a\u0000"}`, 400, "holds a NUL"},
+		"batch, parent":     {post, "/api/v3/batches", `{"runCount":1,"parentRunId":"run_nobody"}`, 403, "Unauthorized"},
+		"items of nothing":  {post, "/api/v3/batches/batch_x/items", "{}", 404, "Not found"},
+		"at once, no list":  {post, "/api/v2/tasks/batch", `{"items":{}}`, 400, "items"},
+		"at once, none":     {post, "/api/v2/tasks/batch", `{"items":[]}`, 400, "items"},
+		"at once, one bad":  {post, "/api/v2/tasks/batch", `{"items":[{"task":"a"},{"task":7}]}`, 400, "items.1.task"},
+		"at once, too many": {post, "/api/v2/tasks/batch", `{"items":[` + strings.Repeat("{},", 1000) + `{}]}`, 400, "Maximum allowed batch size"},
+	} {
+		before := w.rows()
+		got := w.call(c.method, c.path, c.body)
+		if got.status != c.status || !strings.Contains(got.body, c.says) || !strings.Contains(got.body, `"error":`) {
+			t.Errorf("%s: %d %.300s, instead of %d with %s", name, got.status, got.body, c.status, c.says)
+		}
+		if after := w.rows(); after != before {
+			t.Errorf("%s: there are %d rows more", name, after-before)
+		}
+	}
+}
+
+// A batch with one item that is wrong has no runs, and is still open for better
+// items.
+func TestBadItems(t *testing.T) {
+	w := newWorld(t)
+	var batch struct{ ID string }
+	w.call(http.MethodPost, "/api/v3/batches", `{"runCount":3}`).into(t, http.StatusOK, &batch)
+	before := w.rows()
+	good := `{"index":0,"task":"a","payload":"1"}` + "\n" + `{"index":1,"task":"b","payload":"2"}` + "\n"
+	for name, c := range map[string]struct {
+		last   string
+		status int
+		says   string
+	}{
+		"no JSON":        {"{", 400, "Line 3: Invalid JSON"},
+		"no object":      {"7", 400, "Line 3: Validation error: Expected object"},
+		"no index":       {`{"task":"c"}`, 400, `at \"index\"`},
+		"index too high": {`{"index":3,"task":"c"}`, 400, "Line 3"},
+		"index below 0":  {`{"index":-1,"task":"c"}`, 400, "Line 3"},
+		"no task":        {`{"index":2}`, 400, `at \"task\"`},
+		"option":         {`{"index":2,"task":"c","options":{"ttl":"x"}}`, 400, "options.ttl"},
+		"NUL":            {`{"index":2,"task":"c","payload":"\u0000","options":{"payloadType":"text/plain"}}`, 400, "holds a NUL"},
+		"eleven tags":    {`{"index":2,"task":"c","options":{"tags":["1","2","3","4","5","6","7","8","9","10","11"]}}`, 422, "Line 3: Runs can only have 10 tags"},
+		"metadata":       {`{"index":2,"task":"c","options":{"metadata":"{"}}`, 400, "options.metadata"},
+		"large metadata": {`{"index":2,"task":"c","options":{"metadata":{"a":"` + strings.Repeat("x", 300<<10) + `"}}}`, 413, "Line 3: Metadata exceeds"},
+		"17 MB":          {strings.Repeat(" ", 17<<20), 413, "too large"},
+		"missing":        {"", 200, `"sealed":false,"enqueuedCount":0,"expectedCount":3`},
+	} {
+		got := w.call(http.MethodPost, "/api/v3/batches/"+batch.ID+"/items", good+c.last, "Content-Type", "application/x-ndjson")
+		if got.status != c.status || !strings.Contains(got.body, c.says) {
+			t.Errorf("%s: %d %.300s, instead of %d with %s", name, got.status, got.body, c.status, c.says)
+		}
+		if after := w.rows(); after != before {
+			t.Fatalf("%s: there are %d rows more", name, after-before)
+		}
+	}
+	w.call(http.MethodPost, "/api/v3/batches/"+batch.ID+"/items", good+`{"index":2,"task":"c"}`).into(t, http.StatusOK, nil)
+	if after := w.rows(); after != before+3 {
+		t.Errorf("the batch has %d runs", after-before)
+	}
+}
+
+// Another environment's runs, batches, parents and cursors are not there.
+func TestForeign(t *testing.T) {
+	w := newWorld(t)
+	const key = "tr_dev_theirsxxxxxxxxxxxxxxxxxx"
+	_, err := w.db.Exec(t.Context(), `
+		INSERT INTO "RuntimeEnvironment" (id, slug, "apiKey", "pkApiKey", type, shortcode, "organizationId", "projectId")
+		VALUES ($1, 'dev2', $2, 'pk_dev_theirs', 'STAGING', 'theirs', $3, $4)`, w.mint.Mint(runid.Legacy), key, w.demo.OrganizationID, w.demo.ProjectID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := w.trigger("task", object{"delay": "1h"})
+	w.trigger("task", nil)
+	var batch struct{ ID string }
+	w.call(http.MethodPost, "/api/v3/batches", `{"runCount":1}`).into(t, http.StatusOK, &batch)
+	var page struct{ Pagination struct{ Next string } }
+	w.call(http.MethodGet, "/api/v1/runs?page[size]=1", nil).into(t, http.StatusOK, &page)
+	for path, c := range map[string]struct {
+		method string
+		body   any
+		status int
+	}{
+		"/api/v3/runs/" + run:                                 {http.MethodGet, nil, 404},
+		"/api/v1/runs/" + run + "/result":                     {http.MethodGet, nil, 404},
+		"/api/v1/runs/" + run + "/metadata":                   {http.MethodGet, nil, 404},
+		"/api/v2/runs/" + run + "/cancel":                     {http.MethodPost, nil, 404},
+		"/api/v1/runs/" + run + "/reschedule":                 {http.MethodPost, `{"delay":"2h"}`, 404},
+		"/api/v1/runs/" + run + "/replay":                     {http.MethodPost, nil, 404},
+		"/api/v1/runs/" + run + "/tags":                       {http.MethodPost, `{"tags":"x"}`, 404},
+		"/api/v2/batches/" + batch.ID:                         {http.MethodGet, nil, 404},
+		"/api/v3/batches/" + batch.ID + "/items":              {http.MethodPost, `{"index":0,"task":"x"}`, 404},
+		"/api/v1/tasks/task/trigger":                          {http.MethodPost, object{"options": object{"parentRunId": run}}, 403},
+		"/api/v3/batches":                                     {http.MethodPost, object{"runCount": 1, "parentRunId": run}, 403},
+		"/api/v1/runs?page[after]=" + page.Pagination.Next:    {http.MethodGet, nil, 400},
+		"/api/v1/runs?filter[batch]=" + batch.ID:              {http.MethodGet, nil, 200},
+		"/api/v1/runs?filter[taskIdentifier]=task&theirs=yes": {http.MethodGet, nil, 200},
+	} {
+		got := w.call(c.method, path, c.body, "Authorization", "Bearer "+key)
+		if got.status != c.status || got.status == 200 && !strings.Contains(got.body, `"data":[]`) {
+			t.Errorf("%s %s: %d %s", c.method, path, got.status, got.body)
+		}
+	}
+	last := page.Pagination.Next[len(page.Pagination.Next)-1]
+	edited := fmt.Sprintf("%s%c", page.Pagination.Next[:len(page.Pagination.Next)-1], last^1)
+	if got := w.call(http.MethodGet, "/api/v1/runs?page[after]="+edited, nil); got.status != 400 {
+		t.Errorf("an edited cursor: %d %s", got.status, got.body)
+	}
+}

@@ -1,0 +1,135 @@
+package trigger
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/realtime-gw/realtime-gw/internal/runid"
+)
+
+// check refuses what the store could not keep, or clients could not read, before
+// anything is claimed or asked.
+func (r *Request) check() error {
+	e := r.Environment
+	for name, id := range map[string]string{"id": e.ID, "project": e.ProjectID, "organization": e.OrganizationID} {
+		if id == "" {
+			return fmt.Errorf("trigger: Request.Environment has no %s", name) // the caller's fault, not the client's
+		}
+	}
+	if r.Task == "" {
+		return &InvalidError{Field: "taskId", Reason: "is empty"}
+	}
+	for _, text := range []struct {
+		field, value string
+		most         int // characters; 0: the database's own limit
+	}{
+		{"taskId", r.Task, 1024}, {"payload", r.Payload, 0}, {"payloadType", r.PayloadType, 256},
+		{"options.queue", r.Queue, 1024}, {"options.workerQueue", r.WorkerQueue, 1024}, {"options.region", r.Region, 256},
+		{"options.concurrencyKey", r.ConcurrencyKey, 1024}, {"options.ttl", r.TTL, 256}, {"options.machine", r.Machine, 256},
+		{"options.metadataType", r.MetadataType, 256}, {"options.planType", r.PlanType, 256},
+		{"options.batchId", r.BatchID, 256}, {"options.scheduleId", r.ScheduleID, 256}, {"options.replayedFrom", r.ReplayedFrom, 256},
+		{"options.idempotencyKey", r.IdempotencyKey, MaxKey}, {"oneTimeUseToken", r.OneTimeUseToken, 256},
+		{"traceId", r.Trace.TraceID, 256}, {"spanId", r.Trace.SpanID, 256}, {"parentSpanId", r.Trace.ParentSpanID, 256},
+		{"realtimeStreamsVersion", r.StreamsVersion, 16},
+	} {
+		if err := checkText(text.field, text.value, text.most); err != nil {
+			return err
+		}
+	}
+	for field, value := range map[string]json.RawMessage{"context": r.Context, "annotations": r.Annotations, "traceContext": r.Trace.Context} {
+		if err := checkJSON(field, value); err != nil {
+			return err
+		}
+	}
+	if r.Payload == "" && r.PayloadType != "" {
+		return &InvalidError{Field: "payload", Reason: "is empty, and has a type: leave both out for none"}
+	}
+	for field, n := range map[string]int32{"options.maxAttempts": r.MaxAttempts, "options.maxDuration": r.MaxDuration} {
+		if n < 0 {
+			return &InvalidError{Field: field, Reason: "is negative"}
+		}
+	}
+	if r.ParentRun != "" {
+		if _, err := runid.ParseRun(r.ParentRun); err != nil {
+			return &InvalidError{Field: "options.parentRunId", Reason: "is not the id of a run, which reads run_<id>", err: err}
+		}
+	}
+	if r.ResumeParent && r.ParentRun == "" {
+		return &InvalidError{Field: "options.resumeParentOnCompletion", Reason: "is set, and there is no options.parentRunId"}
+	}
+	if err := checkTags(r.Tags); err != nil {
+		return err
+	}
+	if err := checkMetadata(r.Metadata, r.MetadataType); err != nil {
+		return err
+	}
+	return r.IdempotencyKeyOptions.check()
+}
+
+func checkTags(tags []string) error {
+	const field = "options.tags"
+	if len(tags) > MaxTags {
+		return &InvalidError{Field: field, Reason: fmt.Sprintf("has %d tags, and a run may have %d", len(tags), MaxTags)}
+	}
+	for _, tag := range tags {
+		if tag == "" {
+			return &InvalidError{Field: field, Reason: "has an empty tag"}
+		}
+		if err := checkText(field, tag, MaxTag); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkMetadata(metadata, kind string) error {
+	const field = "options.metadata"
+	if len(metadata) > MaxMetadata {
+		return &InvalidError{Field: field, Reason: fmt.Sprintf("has more than %d bytes", MaxMetadata), TooLarge: true}
+	}
+	if err := checkText(field, metadata, 0); err != nil {
+		return err
+	}
+	if metadata != "" && (kind == "" || kind == jsonType) && !json.Valid([]byte(metadata)) {
+		return &InvalidError{Field: field, Reason: "is not JSON"}
+	}
+	return nil
+}
+
+func (o *IdempotencyScope) check() error {
+	if o == nil {
+		return nil
+	}
+	switch o.Scope {
+	case "run", "attempt", "global":
+	default:
+		return &InvalidError{Field: "options.idempotencyKeyOptions.scope", Reason: "is none of run, attempt and global"}
+	}
+	return checkText("options.idempotencyKeyOptions.key", o.Key, MaxKey)
+}
+
+// checkText refuses a text that Postgres cannot keep, or that is too long.
+func checkText(field, value string, most int) error {
+	switch {
+	case !utf8.ValidString(value):
+		return &InvalidError{Field: field, Reason: "is not UTF-8"}
+	case strings.ContainsRune(value, 0):
+		return &InvalidError{Field: field, Reason: "holds a NUL character"}
+	case most > 0 && utf8.RuneCountInString(value) > most:
+		return &InvalidError{Field: field, Reason: fmt.Sprintf("has more than %d characters", most)}
+	}
+	return nil
+}
+
+// checkJSON refuses what a column of type jsonb cannot keep.
+func checkJSON(field string, value json.RawMessage) error {
+	switch {
+	case value == nil:
+		return nil
+	case !utf8.Valid(value) || !json.Valid(value):
+		return &InvalidError{Field: field, Reason: "is not JSON"}
+	}
+	return nil
+}

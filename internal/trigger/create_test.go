@@ -1,0 +1,142 @@
+package trigger_test
+
+import (
+	"encoding/json"
+	"errors"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/realtime-gw/realtime-gw/internal/runid"
+	"github.com/realtime-gw/realtime-gw/internal/runstore"
+	"github.com/realtime-gw/realtime-gw/internal/trigger"
+)
+
+// The least that a request can say makes a run that a worker could take.
+func TestTheLeast(t *testing.T) {
+	eachTable(t, func(t *testing.T, f *fixture, table runid.Table) {
+		before := time.Now().Truncate(time.Millisecond)
+		run := f.make(t, trigger.Request{Environment: ours, Task: "a/task"})
+		if run.Table() != table || run.FriendlyID != "run_"+run.ID {
+			t.Errorf("%s, called %s, is in %s", run.ID, run.FriendlyID, run.Table())
+		}
+		if run.QueuedAt == nil || run.QueuedAt.Before(before) {
+			t.Errorf("it was queued at %v", run.QueuedAt)
+		}
+		if hex := regexp.MustCompile(`^[0-9a-f]+$`); len(run.TraceID) != 32 || len(run.SpanID) != 16 || !hex.MatchString(run.TraceID+run.SpanID) {
+			t.Errorf("trace %q, span %q", run.TraceID, run.SpanID)
+		}
+		want := runstore.Run{
+			ID: run.ID, FriendlyID: run.FriendlyID, Engine: "V2", Status: runstore.Pending, TaskIdentifier: "a/task",
+			Payload: "{}", PayloadType: "application/json", TraceID: run.TraceID, SpanID: run.SpanID,
+			EnvironmentID: ours.ID, EnvironmentType: ptr("PRODUCTION"), ProjectID: ours.ProjectID, OrganizationID: ptr(ours.OrganizationID),
+			Queue: "task/a/task", WorkerQueue: "main", QueuedAt: run.QueuedAt, CreatedAt: run.CreatedAt, UpdatedAt: run.UpdatedAt,
+			BulkActionGroupIDs: []string{}, SeedMetadataType: "application/json", MetadataType: "application/json", MetadataVersion: 1,
+			OutputType: "application/json", RealtimeStreamsVersion: "v1", RealtimeStreams: []string{},
+		}
+		if diff := cmp.Diff(want, f.read(t, run)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// Everything that a request can say is in the row.
+func TestTheMost(t *testing.T) {
+	eachTable(t, func(t *testing.T, f *fixture, table runid.Table) {
+		until, expires := time.Now().Add(time.Hour).UTC().Truncate(time.Millisecond), time.Now().Add(2*time.Hour).UTC().Truncate(time.Millisecond)
+		run := f.make(t, trigger.Request{
+			Environment: ours, Task: "task", Payload: "text", PayloadType: "text/plain", Context: json.RawMessage(`{"c": 1}`), IsTest: true,
+			Metadata: `{"m":1}`, Tags: []string{"a", "b"}, Annotations: json.RawMessage(`{"a": 1}`),
+			Queue: "q", WorkerQueue: "w", Region: "r", ConcurrencyKey: "k", PriorityMs: 5, DelayUntil: until, TTL: "10m",
+			MaxAttempts: 3, MaxDuration: 60, Machine: "small-1x", PlanType: "free", BatchID: "b", ScheduleID: "s", ReplayedFrom: "run_x",
+			IdempotencyKey: "key of " + table.String(), IdempotencyKeyExpiresAt: expires, IdempotencyKeyOptions: &trigger.IdempotencyScope{Key: "mine", Scope: "global"},
+			OneTimeUseToken: "token of " + table.String(), Trace: trigger.Trace{TraceID: "t", SpanID: "s", ParentSpanID: "p", Context: json.RawMessage(`{"t": 1}`)}, StreamsVersion: "v2",
+		})
+		want := runstore.Run{
+			ID: run.ID, FriendlyID: run.FriendlyID, Engine: "V2", Status: runstore.Delayed, TaskIdentifier: "task", IsTest: true,
+			Payload: "text", PayloadType: "text/plain", Context: json.RawMessage(`{"c": 1}`), TraceContext: json.RawMessage(`{"t": 1}`),
+			TraceID: "t", SpanID: "s", ParentSpanID: ptr("p"),
+			IdempotencyKey: ptr("key of " + table.String()), IdempotencyKeyExpiresAt: &expires, IdempotencyKeyOptions: json.RawMessage(`{"key": "mine", "scope": "global"}`),
+			OneTimeUseToken: ptr("token of " + table.String()), EnvironmentID: ours.ID, EnvironmentType: ptr("PRODUCTION"), ProjectID: ours.ProjectID, OrganizationID: ptr(ours.OrganizationID),
+			Queue: "q", WorkerQueue: "w", Region: ptr("r"), ConcurrencyKey: ptr("k"), PriorityMs: 5, DelayUntil: &until, TTL: ptr("10m"),
+			CreatedAt: run.CreatedAt, UpdatedAt: run.UpdatedAt, MaxAttempts: ptr(int32(3)), MaxDurationInSeconds: ptr(int32(60)), MachinePreset: ptr("small-1x"),
+			PlanType: ptr("free"), Tags: []string{"a", "b"}, BulkActionGroupIDs: []string{}, ScheduleID: ptr("s"), ReplayedFromFriendlyID: ptr("run_x"), BatchID: ptr("b"),
+			SeedMetadata: ptr(`{"m":1}`), SeedMetadataType: "application/json", Metadata: ptr(`{"m":1}`), MetadataType: "application/json", MetadataVersion: 1,
+			Annotations: json.RawMessage(`{"a": 1}`), OutputType: "application/json", RealtimeStreamsVersion: "v2", RealtimeStreams: []string{},
+		}
+		if diff := cmp.Diff(want, f.read(t, run)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// A request that cannot be kept is refused by name, and leaves nothing.
+func TestRefused(t *testing.T) {
+	f := newFixture(t, nil)
+	long := strings.Repeat("é", 10_000)
+	for name, c := range map[string]struct {
+		change func(*trigger.Request)
+		field  string
+	}{
+		"no task":              {func(r *trigger.Request) { r.Task = "" }, "taskId"},
+		"NUL in the task":      {func(r *trigger.Request) { r.Task = "a\x00" }, "taskId"},
+		"a long key":           {func(r *trigger.Request) { r.IdempotencyKey = long }, "options.idempotencyKey"},
+		"NUL in a key":         {func(r *trigger.Request) { r.IdempotencyKey = "a\x00b" }, "options.idempotencyKey"},
+		"a key not UTF-8":      {func(r *trigger.Request) { r.IdempotencyKey = "a\xff" }, "options.idempotencyKey"},
+		"NUL in a token":       {func(r *trigger.Request) { r.OneTimeUseToken = "\x00" }, "oneTimeUseToken"},
+		"a long token":         {func(r *trigger.Request) { r.OneTimeUseToken = long }, "oneTimeUseToken"},
+		"NUL in the payload":   {func(r *trigger.Request) { r.Payload = "\x00" }, "payload"},
+		"payload not UTF-8":    {func(r *trigger.Request) { r.Payload = "\xc3\x28" }, "payload"},
+		"a type of no payload": {func(r *trigger.Request) { r.Payload, r.PayloadType = "", "text/plain" }, "payload"},
+		"metadata not JSON":    {func(r *trigger.Request) { r.Metadata = "{" }, "options.metadata"},
+		"a tag not UTF-8":      {func(r *trigger.Request) { r.Tags = []string{"\xff"} }, "options.tags"},
+		"an empty tag":         {func(r *trigger.Request) { r.Tags = []string{"a", ""} }, "options.tags"},
+		"a long tag":           {func(r *trigger.Request) { r.Tags = []string{strings.Repeat("é", 129)} }, "options.tags"},
+		"many tags":            {func(r *trigger.Request) { r.Tags = make([]string, 11) }, "options.tags"},
+		"context not JSON":     {func(r *trigger.Request) { r.Context = json.RawMessage("{") }, "context"},
+		"NUL in JSON":          {func(r *trigger.Request) { r.Context = json.RawMessage(`{"a":"\u0000"}`) }, "the run"},
+		"a negative number":    {func(r *trigger.Request) { r.MaxAttempts = -1 }, "options.maxAttempts"},
+		"another scope":        {func(r *trigger.Request) { r.IdempotencyKeyOptions = &trigger.IdempotencyScope{Scope: "x"} }, "options.idempotencyKeyOptions.scope"},
+		"a parent's row id":    {func(r *trigger.Request) { r.ParentRun = f.mint.Mint(runid.V2) }, "options.parentRunId"},
+		"a parent not a run":   {func(r *trigger.Request) { r.ParentRun = "batch_a" }, "options.parentRunId"},
+		"a parent with a NUL":  {func(r *trigger.Request) { r.ParentRun = "run_\x00" }, "options.parentRunId"},
+		"waiting of nobody":    {func(r *trigger.Request) { r.ResumeParent = true }, "options.resumeParentOnCompletion"},
+	} {
+		for _, table := range runid.Tables() {
+			_, err := f.at(table).Trigger(t.Context(), request(c.change))
+			invalid, ok := errors.AsType[*trigger.InvalidError](err)
+			if !ok || invalid.Field != c.field || invalid.TooLarge || len(err.Error()) > 200 || strings.ContainsAny(err.Error(), "\x00\xff") {
+				t.Errorf("%s: %v, want it refused for %s", name, err, c.field)
+			}
+		}
+	}
+	_, err := f.Trigger(t.Context(), request(func(r *trigger.Request) { r.Metadata = `"` + strings.Repeat("a", trigger.MaxMetadata) + `"` }))
+	if invalid, ok := errors.AsType[*trigger.InvalidError](err); !ok || !invalid.TooLarge {
+		t.Errorf("metadata that is too large: %v", err)
+	}
+	if n := f.count(t, "true"); n != 0 {
+		t.Errorf("%d runs were made", n)
+	}
+}
+
+// Ids that are almost KSUIDs are looked for as what they are, and not found.
+func TestAlmostAKSUID(t *testing.T) {
+	f := newFixture(t, nil)
+	f.at(runid.V2).make(t, request())
+	good := f.mint.Mint(runid.V2)
+	for _, id := range []string{good, good[:26], good + "0", good[:13] + "-" + good[14:], "zzzzzzzzzzzzzzzzzzzzzzzzzzz", "aWgEPTl1tmebfsQzFP4bxwgy80W"} {
+		var notFound *trigger.NotFoundError
+		if _, err := f.Trigger(t.Context(), request(func(r *trigger.Request) { r.ParentRun = "run_" + id })); !errors.As(err, &notFound) || notFound.What != "parent run" {
+			t.Errorf("a parent %s: %v", id, err)
+		}
+		if _, err := f.Cancel(t.Context(), ours.ID, "run_"+id, ""); !errors.As(err, &notFound) || notFound.What != "run" {
+			t.Errorf("cancel %s: %v", id, err)
+		}
+	}
+	if n := f.count(t, "true"); n != 1 {
+		t.Errorf("%d runs, not 1", n)
+	}
+}

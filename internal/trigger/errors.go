@@ -1,0 +1,68 @@
+package trigger
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/realtime-gw/realtime-gw/internal/runstore"
+)
+
+// InvalidError says that a request cannot be carried out as it is.
+type InvalidError struct {
+	Field  string // as the API calls it, such as "options.tags"
+	Reason string // continues a sentence that begins with the field
+
+	// TooLarge says that the value would be right if it were smaller: the API's
+	// 413 and not its 400.
+	TooLarge bool
+
+	err error
+}
+
+// Error holds nothing of the value.
+func (e *InvalidError) Error() string { return e.Field + " " + e.Reason }
+
+// Unwrap is the store's error, if the database refused the value.
+func (e *InvalidError) Unwrap() error { return e.err }
+
+// NotFoundError says that the environment does not have what a request names. It
+// is runstore.ErrNotFound to errors.Is.
+type NotFoundError struct {
+	What string // "run", "parent run", "idempotency key"
+}
+
+// Error names no id.
+func (e *NotFoundError) Error() string { return "there is no such " + e.What + " in this environment" }
+
+// Unwrap is runstore.ErrNotFound.
+func (e *NotFoundError) Unwrap() error { return runstore.ErrNotFound }
+
+// StatusError says that a run cannot be changed so, because of the status it has.
+type StatusError struct {
+	Status runstore.Status
+	Reason string
+}
+
+// Error says which status.
+func (e *StatusError) Error() string { return fmt.Sprintf("%s: it is %s", e.Reason, e.Status) }
+
+var (
+	// ErrTokenUsed says that a run was triggered with the one-time-use token
+	// before. Trying again does not help.
+	ErrTokenUsed = errors.New("the one-time-use token was used before")
+
+	// ErrBusy says that it could not be found out in time what another trigger
+	// with the same key or token, or another change of the same metadata, comes
+	// to. Nothing was written. The API's 503: the client tries again.
+	ErrBusy = errors.New("another request with the same key is still at work")
+)
+
+// missing gives the store's ErrNotFound the name of what was looked for.
+func missing(what string, err error) error {
+	if errors.Is(err, runstore.ErrNotFound) {
+		return &NotFoundError{What: what}
+	}
+	return err
+}
+
+func isMissing(err error) bool { return errors.Is(err, runstore.ErrNotFound) }
