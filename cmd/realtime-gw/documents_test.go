@@ -137,6 +137,7 @@ a simulated run is given up
 some simulated runs were left unfinished
 stopping Postgres
 the simulated workload could not write; it tries again
+the worker could not read or write; it tries again
 `
 
 // Nothing is read from the environment but by the command line, so that the list
