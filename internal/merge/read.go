@@ -138,5 +138,6 @@ func (p *openPage) drain(send func(*shapes.Batch) error) error {
 	}
 }
 
-// pieceBytes is how much is collected before it is written on.
-const pieceBytes = 16 << 10
+// pieceBytes is how much is collected before it is written on: a write takes two or three
+// calls of the system, however long it is.
+const pieceBytes = 64 << 10
