@@ -139,5 +139,6 @@ func (p *openPage) drain(send func(*shapes.Batch) error) error {
 }
 
 // pieceBytes is how much is collected before it is written on: a write takes two or three
-// calls of the system, however long it is.
-const pieceBytes = 64 << 10
+// calls of the system, however long it is. What a reader who takes nothing pins is mostly
+// this, and as much again in the scanner, the transport and, in dev, the upstream.
+const pieceBytes = 32 << 10

@@ -13,7 +13,7 @@ const MaxMessage = 64 << 20
 // the body arrives. It follows strings and brackets but decodes no value, so
 // rows pass through it byte for byte: so does a value that no JSON parser would
 // take, such as 01 or a string with a line break. Its memory is one message, at least
-// 16 KiB, and 64 of a body that is larger. It belongs to one goroutine.
+// 16 KiB, and 32 of a body that is larger. It belongs to one goroutine.
 type Scanner struct {
 	src   io.Reader
 	buf   []byte
@@ -161,7 +161,7 @@ func (s *Scanner) message() (Message, error) {
 // are not in larger pieces: each costs a call of the system, and a timer.
 const (
 	leastBuffer  = 16 << 10
-	streamBuffer = 64 << 10
+	streamBuffer = 32 << 10
 )
 
 // fill reads more, keeping what lies behind start. It moves the buffer's
