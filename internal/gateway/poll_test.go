@@ -37,12 +37,12 @@ func TestAWaitingRequestIsShallow(t *testing.T) {
 			if !strings.Contains(stack, "(*entrance).ServeHTTP") {
 				continue
 			}
-			if !strings.Contains(stack, "(*Held).park") {
+			if !strings.Contains(stack, "(*Held).Wait") {
 				waiting = 0
 				break
 			}
 			waiting++
-			if frames := strings.Count(stack, "\n\t") - 1; frames > 7 || strings.Contains(stack, "chi") { // the last is who made the goroutine
+			if frames := strings.Count(stack, "\n\t") - 1; frames > 5 || strings.Contains(stack, "chi") { // the last is who made the goroutine
 				t.Fatalf("a request waits on %d frames:\n%s", frames, stack)
 			}
 		}

@@ -62,7 +62,7 @@ func NewHTTPServer(cfg ServerConfig) *http.Server {
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
 		Addr:              cfg.Addr,
-		Handler:           lastIfItHasABody(cfg.Handler, cfg.ReadHeaderTimeout),
+		Handler:           &lastIfItHasABody{cfg.Handler, cfg.ReadHeaderTimeout},
 		Protocols:         &protocols,
 		ReadHeaderTimeout: cfg.ReadHeaderTimeout,
 		IdleTimeout:       cfg.IdleTimeout,
@@ -84,14 +84,23 @@ func NewHTTPServer(cfg ServerConfig) *http.Server {
 // the body ends. The answer goes out at once; within is how long the body has to
 // come, so that the connection can end in order. An HTTP/2 stream has an end of
 // its own.
-func lastIfItHasABody(next http.Handler, within time.Duration) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength != 0 && r.ProtoMajor == 1 {
-			w.Header().Set("Connection", "close") // then the answer does not wait for the body
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(within))
-		}
-		next.ServeHTTP(w, r)
-	})
+type lastIfItHasABody struct {
+	next   http.Handler
+	within time.Duration
+}
+
+// ServeHTTP implements http.Handler.
+func (l *lastIfItHasABody) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 && r.ProtoMajor == 1 {
+		l.close(w)
+	}
+	l.next.ServeHTTP(w, r)
+}
+
+//go:noinline
+func (l *lastIfItHasABody) close(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close") // then the answer does not wait for the body
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(l.within))
 }
 
 // serverLog makes warnings of net/http's own lines.

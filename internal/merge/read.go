@@ -171,5 +171,7 @@ func (p *openPage) drain(send func(*shapes.Batch) error) error {
 	}
 }
 
-// pieceBytes is how much is collected before it is written on.
-const pieceBytes = 16 << 10
+// pieceBytes is how much is collected before it is written on: a write takes two or three
+// calls of the system, however long it is. What a reader who takes nothing pins is mostly
+// this, and as much again in the scanner, the transport and, in dev, the upstream.
+const pieceBytes = 32 << 10

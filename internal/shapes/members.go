@@ -1,10 +1,5 @@
 package shapes
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
-
 // span says where a member stands in its object: from..to is what to take out
 // to remove it, one comma included; value is where its value begins.
 type span struct{ from, to, value int }
@@ -75,41 +70,6 @@ func skipString(b []byte, i int) int {
 		return len(b)
 	}
 	return end
-}
-
-// stringEnd gives the index behind the quote that ends the string that i is in.
-// If b ends first it gives where to look on when there is more, which is at a
-// backslash if that comes last: what it escapes is not there yet.
-func stringEnd(b []byte, i int) (int, bool) {
-	for i = special(b, i); i < len(b); i = special(b, i) {
-		if b[i] == '"' {
-			return i + 1, true
-		}
-		if i+1 == len(b) {
-			return i, false
-		}
-		i += 2
-	}
-	return len(b), false
-}
-
-// special gives the index of the first quote or backslash from i on, or
-// len(b). It looks at eight bytes at a time: most of a body is read by it, and
-// quotes are too close together for bytes.IndexByte to pay.
-func special(b []byte, i int) int {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	for ; i+8 <= len(b); i += 8 {
-		x := binary.LittleEndian.Uint64(b[i:])
-		quote, slash := x^(ones*'"'), x^(ones*'\\') // a byte sought is zero
-		// The lowest high bit that is set is that of the first zero byte.
-		if zeros := ((quote-ones)&^quote | (slash-ones)&^slash) & highs; zeros != 0 {
-			return i + bits.TrailingZeros64(zeros)/8
-		}
-	}
-	for i < len(b) && b[i] != '"' && b[i] != '\\' {
-		i++
-	}
-	return i
 }
 
 // skipValue gives the index behind the value that begins at i, or i if none

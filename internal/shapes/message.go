@@ -79,20 +79,20 @@ type headerScan struct {
 }
 
 func (h *headerScan) member(key, value []byte, at span) error {
-	switch {
-	case nameIs(key, "operation"):
+	switch string(text(key)) {
+	case "operation":
 		h.operation = value
-	case nameIs(key, "control"):
+	case "control":
 		h.control = value
-	case nameIs(key, "lsn"):
+	case "lsn":
 		h.lsn, h.hasLSN = value, true
-	case nameIs(key, "op_position"):
+	case "op_position":
 		h.opPosition, h.hasOpPosition = value, true
-	case nameIs(key, "xmin"):
+	case "xmin":
 		h.xmin = value
-	case nameIs(key, "global_last_seen_lsn"):
+	case "global_last_seen_lsn":
 		h.lastSeen = value
-	case nameIs(key, "last"):
+	case "last":
 		if h.lastTo > 0 {
 			return malformed("a message has two last headers")
 		}
@@ -105,7 +105,7 @@ func (h *headerScan) finish(m *Message) error {
 	if h.control != nil {
 		return h.finishControl(m)
 	}
-	switch text(h.operation) {
+	switch string(text(h.operation)) {
 	case "insert", "update", "delete":
 	default:
 		return malformed("a message has neither a control nor a known operation")
@@ -114,7 +114,7 @@ func (h *headerScan) finish(m *Message) error {
 	if !h.hasLSN || !h.hasOpPosition {
 		return nil
 	}
-	tx, err := strconv.ParseUint(text(h.lsn), 10, 64)
+	tx, err := strconv.ParseUint(string(text(h.lsn)), 10, 64)
 	if err != nil {
 		return malformed("the lsn of a change is not a decimal number")
 	}
@@ -128,15 +128,15 @@ func (h *headerScan) finish(m *Message) error {
 
 func (h *headerScan) finishControl(m *Message) error {
 	var err error
-	switch text(h.control) {
+	switch string(text(h.control)) {
 	case "up-to-date":
 		m.Kind = ControlUpToDate
 		if h.lastSeen != nil {
-			m.LSN, err = strconv.ParseUint(text(h.lastSeen), 10, 64)
+			m.LSN, err = strconv.ParseUint(string(text(h.lastSeen)), 10, 64)
 		}
 	case "snapshot-end":
 		m.Kind = ControlSnapshotEnd
-		m.Xmin, err = strconv.ParseUint(text(h.xmin), 10, 64)
+		m.Xmin, err = strconv.ParseUint(string(text(h.xmin)), 10, 64)
 	case "must-refetch":
 		m.Kind = ControlMustRefetch
 	default:
@@ -148,25 +148,26 @@ func (h *headerScan) finishControl(m *Message) error {
 	return nil
 }
 
-// text is the content of a JSON string, or "" of anything else.
-func text(value []byte) string {
+// text is the content of a JSON string, in its own memory if that is how it stands there,
+// or nothing of anything else.
+func text(value []byte) []byte {
 	if len(value) < 2 || value[0] != '"' {
-		return ""
+		return nil
 	}
 	if bytes.IndexByte(value, '\\') < 0 {
-		return string(value[1 : len(value)-1])
+		return value[1 : len(value)-1]
 	}
 	var s string
 	if json.Unmarshal(value, &s) != nil {
-		return ""
+		return nil
 	}
-	return s
+	return []byte(s)
 }
 
 // nameIs compares a member's name, quotes included, with a plain one.
 func nameIs(key []byte, name string) bool {
-	if bytes.IndexByte(key, '\\') < 0 {
-		return len(key) == len(name)+2 && string(key[1:len(key)-1]) == name
+	if len(key) == len(name)+2 {
+		return string(key[1:len(key)-1]) == name // any other spelling is longer
 	}
-	return text(key) == name
+	return len(key) > len(name)+2 && bytes.IndexByte(key, '\\') >= 0 && string(text(key)) == name
 }

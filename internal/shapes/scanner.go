@@ -13,7 +13,7 @@ const MaxMessage = 64 << 20
 // the body arrives. It follows strings and brackets but decodes no value, so
 // rows pass through it byte for byte: so does a value that no JSON parser would
 // take, such as 01 or a string with a line break. Its memory is one message, at least
-// 16 KiB. It belongs to one goroutine.
+// 16 KiB, and 32 of a body that is larger. It belongs to one goroutine.
 type Scanner struct {
 	src   io.Reader
 	buf   []byte
@@ -157,6 +157,13 @@ func (s *Scanner) message() (Message, error) {
 	}
 }
 
+// A scanner begins with a small buffer, since most bodies are small, and reads those that
+// are not in larger pieces: each costs a call of the system, and a timer.
+const (
+	leastBuffer  = 16 << 10
+	streamBuffer = 32 << 10
+)
+
 // fill reads more, keeping what lies behind start. It moves the buffer's
 // content to its front, or doubles it when one message fills it.
 func (s *Scanner) fill() error {
@@ -169,8 +176,8 @@ func (s *Scanner) fill() error {
 			return malformed("a message is larger than %d bytes", s.max)
 		}
 		to := s.buf[:0]
-		if kept > cap(s.buf)/2 || cap(s.buf) == 0 {
-			to = make([]byte, 0, max(16<<10, 2*cap(s.buf)))
+		if kept > cap(s.buf)/2 || cap(s.buf) < streamBuffer {
+			to = make([]byte, 0, max(leastBuffer, 2*cap(s.buf)))
 		}
 		s.buf = append(to, s.buf[s.start:]...)
 		s.pos -= s.start
@@ -214,6 +221,11 @@ func (f *framer) feed(b []byte, i int) (int, bool, error) {
 				return i, false, nil
 			}
 			f.quoted = false
+			// Mostly the next string follows, behind a colon or a comma.
+			if i+1 < len(b) && b[i+1] == '"' && (b[i] == ':' || b[i] == ',') {
+				f.quoted = true
+				i += 2
+			}
 			continue
 		}
 		c := b[i]

@@ -126,20 +126,27 @@ func isTypeError(err error) bool {
 	return errors.As(err, &typeError)
 }
 
-// The first quote or backslash is found at every distance, whatever other bytes
-// stand around it.
-func TestSpecial(t *testing.T) {
-	one := rapid.SampledFrom([]byte{'"', '\\', 'a', 0, '"' - 1, '"' + 1, '\\' - 1, '\\' + 1, '"' | 0x80, '\\' | 0x80, 0x7f, 0x80, 0xff})
+// The end of a string is found at every distance, whatever other bytes stand around it,
+// and however many backslashes before it.
+func TestStringEnd(t *testing.T) {
+	one := rapid.SampledFrom([]byte{'"', '"', '\\', '\\', 'a', 0, '"' - 1, '"' + 1, '\\' - 1, '\\' + 1, '"' | 0x80, '\\' | 0x80, 0x7f, 0x80, 0xff})
 	rapid.Check(t, func(t *rapid.T) {
-		b := bytes.Repeat([]byte{rapid.SampledFrom([]byte{'a', 0, 0x80, 0xff}).Draw(t, "before")}, rapid.IntRange(0, 20).Draw(t, "n"))
+		b := bytes.Repeat([]byte{rapid.SampledFrom([]byte{'a', 0, 0x80, 0xff, '\\'}).Draw(t, "before")}, rapid.IntRange(0, 20).Draw(t, "n"))
 		b = append(b, rapid.SliceOf(one).Draw(t, "b")...)
 		i := rapid.IntRange(0, len(b)).Draw(t, "i")
-		want := i
-		for want < len(b) && b[want] != '"' && b[want] != '\\' {
-			want++
+		want, ended := i, false
+		for want < len(b) && !ended && !(b[want] == '\\' && want+1 == len(b)) {
+			switch b[want] {
+			case '"':
+				want, ended = want+1, true
+			case '\\':
+				want += 2
+			default:
+				want++
+			}
 		}
-		if got := special(b, i); got != want {
-			t.Fatalf("in %q from %d on: got %d, want %d", b, i, got, want)
+		if got, is := stringEnd(b, i); got != want || is != ended {
+			t.Fatalf("in %q from %d on: got %d, %v, want %d, %v", b, i, got, is, want, ended)
 		}
 	})
 }

@@ -13,9 +13,11 @@ import (
 // old and new must have no character that JSON escapes. It panics if rows was
 // not framed by this package.
 func Substitute(rows []byte, column, old, new string) []byte {
-	quoted := []byte(strconv.Quote(old))
-	if !bytes.Contains(rows, quoted) && !bytes.Contains(rows, []byte(`\u`)) {
-		return rows // no other spelling is JSON
+	// In JSON it stands as it is, or has characters as \u00XX. What is looked for begins
+	// with characters that are not in every row many times over, as quotes and
+	// backslashes are: then nearly all is passed over at the speed of memory.
+	if !bytes.Contains(rows, []byte(old)) && !bytes.Contains(rows, []byte("u00")) {
+		return rows
 	}
 	s := substitution{column: column, old: old, new: []byte(strconv.Quote(new)), rows: rows}
 	each(rows, s.message)
@@ -48,7 +50,7 @@ func (s *substitution) message(from, to int, nested []extent) bool {
 // row looks at the columns of a row, an object that begins at base.
 func (s *substitution) row(row []byte, base int) {
 	_ = members(row, nil, func(key, value []byte, at span) error {
-		if nameIs(key, s.column) && text(value) == s.old {
+		if nameIs(key, s.column) && string(text(value)) == s.old {
 			s.out = append(s.out, s.rows[s.taken:base+at.value]...)
 			s.out = append(s.out, s.new...)
 			s.taken = base + at.value + len(value)

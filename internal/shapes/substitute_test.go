@@ -21,7 +21,7 @@ func drawObject(t *rapid.T, label string) (is, want string) {
 		n, v := name.Draw(t, label+" name"), value.Draw(t, label+" value")
 		space := rapid.SampledFrom([]string{"", "", " ", "\n"}).Draw(t, "space")
 		to := v
-		if var1, var2 := text([]byte(n)), text([]byte(v)); var1 == "status" && var2 == "old" {
+		if var1, var2 := string(text([]byte(n))), string(text([]byte(v))); var1 == "status" && var2 == "old" {
 			to = `"new"`
 		}
 		plain, changed = append(plain, n+":"+space+v), append(changed, n+":"+space+to)
