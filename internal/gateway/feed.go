@@ -3,8 +3,11 @@ package gateway
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"os"
 	"strconv"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -31,7 +34,7 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request, who *auth.Princi
 		return g.feedError(w, a.client, err)
 	}
 	defer batch.Close()
-	write(r.Context(), w, a.client, batch)
+	write(r.Context(), w, a.client, batch, g.config.Unread)
 	return nil
 }
 
@@ -104,7 +107,8 @@ func (g *gateway) feedError(w http.ResponseWriter, client dialect, err error) er
 	return err
 }
 
-func write(ctx context.Context, w http.ResponseWriter, client dialect, batch *feeds.Batch) {
+// write answers with a batch, whose reader takes something within so long.
+func write(ctx context.Context, w http.ResponseWriter, client dialect, batch *feeds.Batch, within time.Duration) {
 	if recast := client.recast(); recast != nil {
 		batch.Recast(recast)
 	}
@@ -127,7 +131,17 @@ func write(ctx context.Context, w http.ResponseWriter, client dialect, batch *fe
 		values.set(h, "Content-Length", length)
 	}
 	w.WriteHeader(http.StatusOK)
-	if _, err := batch.WriteTo(w); err != nil && ctx.Err() == nil {
+	var body io.Writer = w
+	if size := batch.Size(); size < 0 || size > unreadBytes {
+		pieces := newUnread(w, within)
+		defer pieces.over()
+		body = pieces
+	}
+	switch _, err := batch.WriteTo(body); {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		zerolog.Ctx(ctx).Info().Msg("a reader took nothing of an answer for too long: its connection is cut")
+		panic(http.ErrAbortHandler)
+	case err != nil && ctx.Err() == nil:
 		zerolog.Ctx(ctx).Error().Err(err).Msg("an answer broke off: its connection is cut so that it is not taken for a whole one")
 		panic(http.ErrAbortHandler)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
@@ -50,6 +51,9 @@ type Config struct {
 	// /realtime/v1/streams, and below /api if there is no Platform; nil: such a
 	// request is a 501.
 	Elsewhere http.Handler
+	// Unread is how long a reader may take nothing of an answer that is too large to be
+	// written at once; then its connection is cut. Default 2 minutes.
+	Unread time.Duration
 	// Trace goes around the routes, inside the log; nil: nothing does. Requests that
 	// wait for news take some 8 KiB more with it.
 	Trace func(http.Handler) http.Handler
@@ -76,6 +80,9 @@ func New(c Config) (http.Handler, error) {
 	}
 	if c.Observer == nil {
 		c.Observer = nobody{}
+	}
+	if c.Unread == 0 {
+		c.Unread = 2 * time.Minute
 	}
 	g := &gateway{c}
 	r := chi.NewRouter()

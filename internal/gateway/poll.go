@@ -72,6 +72,6 @@ func (p *poll) answer(w http.ResponseWriter) error {
 		return p.gateway.feedError(w, p.client, err)
 	}
 	defer batch.Close()
-	write(p.ctx, w, p.client, batch)
+	write(p.ctx, w, p.client, batch, p.gateway.config.Unread)
 	return nil
 }

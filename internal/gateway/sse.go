@@ -68,7 +68,7 @@ func (g *gateway) stream(w http.ResponseWriter, r *http.Request, a ask) error {
 		h.Set("Transfer-Encoding", "identity")
 	}
 	w.WriteHeader(http.StatusOK)
-	s := &stream{w: w, control: http.NewResponseController(w), events: events, client: a.client, began: asked}
+	s := &stream{unread: newUnread(w, streamUnread), events: events, client: a.client, began: asked}
 	if err := s.run(r.Context(), batch); err != nil && r.Context().Err() == nil {
 		zerolog.Ctx(r.Context()).Info().Err(err).Msg("a stream ended before its time: its reader comes again")
 	}
@@ -81,11 +81,10 @@ func (g *gateway) stream(w http.ResponseWriter, r *http.Request, a ask) error {
 
 // stream is one that has begun.
 type stream struct {
-	w       io.Writer
-	control *http.ResponseController
-	events  *feeds.Stream
-	client  dialect
-	began   time.Time
+	*unread
+	events *feeds.Stream
+	client dialect
+	began  time.Time
 }
 
 // run writes batch after batch until the stream has to end. Its error says why that
@@ -145,13 +144,3 @@ func (s *stream) write(batch *feeds.Batch, upToDate bool) error {
 	}
 	return s.control.Flush()
 }
-
-// Write gives a reader its time anew for each piece: one that is slow is not one that
-// takes nothing.
-func (s *stream) Write(p []byte) (int, error) {
-	_ = s.control.SetWriteDeadline(time.Now().Add(streamUnread)) // where there is none, nothing is cut
-	return s.w.Write(p)
-}
-
-// Flush sends what was written. Whoever has gone is noticed by the next Write.
-func (s *stream) Flush() { _ = s.control.Flush() }

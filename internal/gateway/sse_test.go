@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net/http"
 	"net/http/httptest"
 	"testing"
 	"testing/synctest"
@@ -23,7 +22,7 @@ func (d *deadlined) SetWriteDeadline(t time.Time) error {
 func TestASlowReaderOfAStreamIsNotCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &deadlined{ResponseRecorder: httptest.NewRecorder()}
-		s := &stream{w: d, control: http.NewResponseController(d)}
+		s := &stream{unread: newUnread(d, streamUnread)}
 		for range 3 {
 			_, _ = s.Write([]byte("a piece"))
 			if got := d.until[len(d.until)-1].Sub(time.Now()); got != streamUnread {
@@ -31,7 +30,7 @@ func TestASlowReaderOfAStreamIsNotCutOff(t *testing.T) {
 			}
 			time.Sleep(streamUnread - time.Second)
 		}
-		if s.Flush(); !d.Flushed || len(d.until) != 3 {
+		if s.Flush(); !d.Flushed || len(d.until) != 4 {
 			t.Errorf("flushed %v, %d deadlines", d.Flushed, len(d.until))
 		}
 	})

@@ -7,18 +7,47 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
 )
 
+// large makes a feed of the tag large, of so many runs in each table.
+func (w *world) large(rows, rowBytes int) {
+	for table, from := range map[string]string{`"TaskRun"`: w.ours.legacy.ID, "task_run_v2": w.ours.v2.ID} {
+		w.exec(`INSERT INTO `+table+` SELECT (jsonb_populate_record(t, jsonb_build_object('id', t."id" || i, 'friendlyId', t."friendlyId" || i,
+			'runTags', jsonb_build_array('large'), 'payload', repeat('x', $3)))).* FROM `+table+` t, generate_series(1, $2) i WHERE t."id" = $1`, from, rows, rowBytes)
+	}
+}
+
+// Prevents that clients which ask for much and read nothing keep what an environment, or
+// everybody, may begin at the same time: they are cut off after a while.
+func TestReadersThatNeverReadMakeRoom(t *testing.T) {
+	const most = 8
+	w := newWorld(t, settings{sendBuffer: 64 << 10, unread: dawdling, perEnvironment: flight.PerEnvironment{Beginnings: most}})
+	w.large(800, 4<<10)
+	const path = "/realtime/v1/runs?tags=large"
+	for range most / 2 { // each begins to read two shapes
+		stuck := w.wire()
+		_ = stuck.conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+		stuck.send(get(path+"&offset=-1", w.ours.key))
+		if _, err := stuck.conn.Read(make([]byte, 1)); err != nil { // it is being answered
+			t.Fatal(err)
+		}
+	}
+	if got := w.get("/realtime/v1/runs?tags=other&offset=-1", w.ours.key); got.status != 429 {
+		t.Fatalf("one more than may begin: %d %s", got.status, got.body)
+	}
+	w.until("room for another", func() bool { return w.get("/realtime/v1/runs?tags=other&offset=-1", w.ours.key).status == 200 })
+}
+
 // Prevents that a client which asks for much and reads nothing costs memory for
 // all of it, or holds up the others: what it pins is bounded by 256 KiB, the share of
-// an upstream in the same process included, and goes with its connection. How long it
-// may stay is not bounded; the README says so.
+// an upstream in the same process included, and goes with its connection.
 func TestReadersThatNeverRead(t *testing.T) {
 	// The system would take megabytes of each answer, and the gateway not let one
 	// environment begin so many.
-	w := newWorld(t, settings{sendBuffer: 64 << 10, perEnvironment: flight.PerEnvironment{Beginnings: 1 << 20, Calls: 1 << 20}})
+	w := newWorld(t, settings{sendBuffer: 64 << 10, uncounted: true, unread: time.Hour, perEnvironment: flight.PerEnvironment{Beginnings: 1 << 20, Calls: 1 << 20}})
 	// What a reader pins does not depend on how much there is, so it is little, but
 	// for who asks for READERS_MIB.
 	const readers, rowBytes = 1000, 4 << 10
@@ -26,10 +55,7 @@ func TestReadersThatNeverRead(t *testing.T) {
 	if mib, err := strconv.Atoi(os.Getenv("READERS_MIB")); err == nil {
 		rows = mib << 20 / 2 / rowBytes
 	}
-	for table, from := range map[string]string{`"TaskRun"`: w.ours.legacy.ID, "task_run_v2": w.ours.v2.ID} {
-		w.exec(`INSERT INTO `+table+` SELECT (jsonb_populate_record(t, jsonb_build_object('id', t."id" || i, 'friendlyId', t."friendlyId" || i,
-			'runTags', jsonb_build_array('large'), 'payload', repeat('x', $3)))).* FROM `+table+` t, generate_series(1, $2) i WHERE t."id" = $1`, from, rows, rowBytes)
-	}
+	w.large(rows, rowBytes)
 	const path = "/realtime/v1/runs?tags=large"
 	read := func(key string) int {
 		seen, query := 0, "offset=-1"

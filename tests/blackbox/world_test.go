@@ -31,6 +31,7 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/merge"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
+	"github.com/realtime-gw/realtime-gw/internal/shapes/admission"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/steady"
@@ -45,6 +46,7 @@ const patience = 30 * time.Second
 type settings struct {
 	hold           time.Duration // default 20 s: a test that is answered sooner was answered by something
 	impatient      bool          // a fault of the upstream is the answer at once
+	uncounted      bool          // the upstream is asked without bounds
 	catchUp        time.Duration // the same of requests that are not live; default 30 s
 	longPoll       time.Duration // of the upstream; default 20 s
 	limit          int           // of live requests; default: the gateway's own
@@ -62,6 +64,7 @@ type settings struct {
 	sendBuffer    int           // of the server's connections, in the system; default: its own
 	headerTimeout time.Duration // of the server; default: its own
 	idleTimeout   time.Duration
+	unread        time.Duration // how long a reader may take nothing; default: the gateway's own
 }
 
 // secret is ELECTRIC_SECRET. It must be escaped in a URL, and differently in JSON
@@ -127,7 +130,11 @@ func newWorld(t *testing.T, s settings) *world {
 	w.electric = source
 	var asked shapes.Source = source
 	if !s.impatient {
-		asked = steady.New(steady.Config{Source: source})
+		patient := steady.New(steady.Config{Source: source})
+		asked = patient
+		if !s.uncounted {
+			asked = admission.New(admission.Config{Source: patient})
+		}
 	}
 	w.flights = flight.New(flight.Config{
 		Source: asked, Linger: s.linger, Keep: s.keep, ShareBytes: s.shareBytes, PerEnvironment: s.perEnvironment,
@@ -160,7 +167,7 @@ func newWorld(t *testing.T, s settings) *world {
 		t.Fatal(err)
 	}
 	handler, err := gateway.New(gateway.Config{
-		Auth: authenticator, Finder: finder, Feeds: w.feeds, Slots: w.slots, ConcurrencyLimit: s.limit, Ready: w.ready.Load, Log: zerolog.New(w.log),
+		Auth: authenticator, Finder: finder, Feeds: w.feeds, Slots: w.slots, ConcurrencyLimit: s.limit, Ready: w.ready.Load, Unread: s.unread, Log: zerolog.New(w.log),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,45 @@
+package gateway
+
+import (
+	"net/http"
+	"time"
+)
+
+// unreadBytes is how much is written at once. What a system takes of it without a
+// reader is not bounded here.
+const unreadBytes = 64 << 10
+
+// unread writes for a reader who may take nothing: each piece has its time anew, and one
+// that nobody takes within it is the last. One that is slow is not one that takes nothing.
+type unread struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	within  time.Duration
+}
+
+func newUnread(w http.ResponseWriter, within time.Duration) *unread {
+	return &unread{w, http.NewResponseController(w), within}
+}
+
+// Write implements io.Writer.
+func (u *unread) Write(p []byte) (n int, err error) {
+	for len(p) > 0 && err == nil {
+		u.begin()
+		var wrote int
+		wrote, err = u.w.Write(p[:min(len(p), unreadBytes)])
+		n, p = n+wrote, p[wrote:]
+	}
+	return n, err
+}
+
+// Flush sends what was written. Whoever has gone is noticed by the next Write.
+func (u *unread) Flush() {
+	u.begin()
+	_ = u.control.Flush()
+}
+
+// begin gives the reader its time anew. Where there are no deadlines nothing is cut.
+func (u *unread) begin() { _ = u.control.SetWriteDeadline(time.Now().Add(u.within)) }
+
+// over takes the deadline away from the connection, which may have more to do.
+func (u *unread) over() { _ = u.control.SetWriteDeadline(time.Time{}) }

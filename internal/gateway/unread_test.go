@@ -1,0 +1,80 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// piped is a listener of one connection, which takes no byte that nobody reads.
+type piped struct {
+	conn  chan net.Conn
+	ended chan struct{}
+}
+
+func (p *piped) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conn:
+		return c, nil
+	case <-p.ended:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *piped) Close() error   { close(p.ended); return nil }
+func (p *piped) Addr() net.Addr { return &net.TCPAddr{} }
+
+// A reader is cut that takes nothing for the time it has, and none that is only slow. What
+// comes on the connection afterwards has no deadline of the answer before.
+func TestWhoTakesNothingIsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const within = time.Minute
+		ours, theirs := net.Pipe()
+		l := &piped{conn: make(chan net.Conn, 1), ended: make(chan struct{})}
+		l.conn <- ours
+		outcome := make(chan error, 2)
+		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			u := newUnread(w, within)
+			defer u.over()
+			_, err := u.Write(make([]byte, 4*unreadBytes))
+			outcome <- err
+			if err != nil {
+				panic(http.ErrAbortHandler)
+			}
+		})}
+		done := make(chan error, 1)
+		go func() { done <- server.Serve(l) }()
+		ask := func() { _, _ = io.WriteString(theirs, "GET / HTTP/1.1\r\nHost: x\r\n\r\n") }
+
+		ask()
+		read := make(chan struct{})
+		go func() { // who reads what there is, but slowly
+			defer close(read)
+			for b := make([]byte, unreadBytes/2); ; time.Sleep(within / 4) {
+				if _, err := io.ReadFull(theirs, b); err != nil {
+					return
+				}
+			}
+		}()
+		if err := <-outcome; err != nil {
+			t.Fatalf("a slow reader is cut: %v", err)
+		}
+		time.Sleep(10 * within) // the rest has left, and nothing else comes
+		_ = theirs.SetReadDeadline(time.Now())
+		<-read
+		_ = theirs.SetReadDeadline(time.Time{})
+		ask()
+		began := time.Now()
+		err := <-outcome
+		if took := time.Since(began); !errors.Is(err, os.ErrDeadlineExceeded) || took < within || took > 2*within {
+			t.Errorf("after %v: %v", took, err)
+		}
+		_, _ = theirs.Close(), server.Close()
+		<-done
+	})
+}
