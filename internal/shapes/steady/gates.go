@@ -34,7 +34,7 @@ type gate struct {
 	probing  bool // a call is out that will tell
 	next     time.Time
 	rested   time.Time    // until then the upstream asked to be left alone
-	begun    [2]time.Time // the last two calls but those that succeeded, the later one last
+	begun    [2]time.Time // the last two calls but those that succeeded, the later one last: when they failed, or began
 	well     time.Time    // it has succeeded then, and is on trial; zero: it fails
 }
 
@@ -125,8 +125,11 @@ func (g *gates) fail(p *pass, now time.Time, rest time.Duration) {
 		p.own = own
 		p.round = own.round
 	}
-	own.note(p.begun)
 	counts := !own.well.IsZero() || own == p.own && own.round == p.round
+	if counts || p.begun.Equal(own.begun[0]) || p.begun.Equal(own.begun[1]) {
+		own.spare(p.begun)
+		own.note(now)
+	}
 	own.well = time.Time{}
 	if counts {
 		g.pause(own, now, rest, shapePause)
@@ -143,18 +146,14 @@ func (g *gates) fail(p *pass, now time.Time, rest time.Duration) {
 	case !g.open || g.origin.round != p.all:
 		return
 	}
+	g.origin.spare(p.begun)
+	g.origin.note(now)
 	g.pause(&g.origin, now, rest, circuit)
 }
 
-// note has a call count that began then.
-func (x *gate) note(begun time.Time) {
-	switch {
-	case begun.After(x.begun[1]):
-		x.begun = [2]time.Time{x.begun[1], begun}
-	case !begun.Equal(x.begun[1]):
-		x.begun[0] = later(x.begun[0], begun)
-	}
-}
+// note has a call count from now on. (Of one that has failed nobody knows when it was sent:
+// between leave and the wire a busy machine can let pass a second.)
+func (x *gate) note(now time.Time) { x.begun = [2]time.Time{x.begun[1], now} }
 
 // spare has a call not count that began then.
 func (x *gate) spare(begun time.Time) {
