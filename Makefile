@@ -52,8 +52,9 @@ CHECKS ?= 1000
 soak-store: ## Hold the run store against its model with CHECKS seeds, on databases of two collations
 	go test -count=1 -timeout 0 -run 'TestModel$$|TestNothingForeign$$' -v ./internal/runstore -rapid.checks=$(CHECKS)
 
-bench-store: ## Measure the run store on a million runs in each table; takes minutes
-	go test -run '^$$' -timeout 60m -count 3 -bench . -v ./internal/runstore
+bench-store: ## Measure the run store on a million runs in each table, and the trigger path; takes minutes
+	go test -run '^$$' -timeout 60m -count 3 -benchtime 500x -bench . -v ./internal/runstore
+	go test -run '^$$' -timeout 60m -count 3 -benchtime 5000x -bench . ./internal/trigger
 
 soak-faults: ## Have the upstream fail in every way, for up to a minute each; takes about 40 minutes
 	FAULTS_LONG=1 go test -count=1 -timeout 0 -v ./tests/faults

@@ -103,7 +103,7 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	a, err := assemble(parts{primary: pool, admin: desk, flags: flags, api: true, sources: []*electric.Client{source}, metrics: counts, traces: traces, keys: [][]byte{key}, maxAge: 0, log: log})
+	a, err := assemble(parts{primary: pool, admin: desk, flags: flags, api: true, workers: worker.Queue, sources: []*electric.Client{source}, metrics: counts, traces: traces, keys: [][]byte{key}, maxAge: 0, log: log})
 	if err != nil {
 		return err
 	}

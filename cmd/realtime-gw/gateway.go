@@ -51,6 +51,7 @@ type parts struct {
 	log      zerolog.Logger
 
 	api       bool            // serve the platform's API
+	workers   string          // which workers get what it triggers; empty: the platform's
 	flags     *orgflags.Flags // required by it
 	claims    claims.Claims   // nil: of this process
 	elsewhere http.Handler    // the platform, for what is not served; nil: not known

@@ -18,5 +18,5 @@ func (p parts) platform(store *runstore.Store, who *auth.Authenticator, director
 	if err != nil {
 		return nil, err
 	}
-	return platform.New(platform.Config{Auth: who, Directory: directory, Store: store, Trigger: service, Elsewhere: p.elsewhere})
+	return platform.New(platform.Config{Auth: who, Directory: directory, Store: store, Trigger: service, WorkerQueue: p.workers, Elsewhere: p.elsewhere})
 }

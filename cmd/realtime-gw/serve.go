@@ -90,7 +90,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 			if err != nil {
 				return err
 			}
-			defer slots.Close()
+			defer func() { _ = slots.Close() }() // nothing is lost: what is claimed ends by itself
 			made.claims = slots
 		}
 		made.metrics.WatchUncounted(shared.Uncounted)

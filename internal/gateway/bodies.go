@@ -41,11 +41,7 @@ func withTime(next http.Handler, within time.Duration, whole func(http.ResponseW
 			r.Body = &wantedBody{ReadCloser: r.Body, late: func() {
 				// Or nothing could be answered: see strictConn.
 				_ = connection.SetReadDeadline(time.Now().Add(afterLate))
-			}, whole: func() {
-				// A deadline that passes while the handler works would cancel the request.
-				_ = connection.SetReadDeadline(time.Time{})
-				whole(w)
-			}}
+			}, whole: func() { whole(w) }} // net/http lifts the deadline itself then
 		}
 		next.ServeHTTP(w, r)
 	})

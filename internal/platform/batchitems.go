@@ -142,7 +142,7 @@ func (p *platform) fill(ctx context.Context, who *auth.Principal, batch runstore
 			continue
 		}
 		item.Environment, item.BatchID, item.OneTimeUseToken, item.StreamsVersion = who.Environment, batch.ID, token, streams
-		item.ParentRun, item.ResumeParent = in.Parent, in.Waits
+		item.ParentRun, item.ResumeParent, item.WorkerQueue = in.Parent, in.Waits, p.config.WorkerQueue
 		run, err := p.config.Trigger.Trigger(ctx, item)
 		if errors.Is(err, trigger.ErrTokenUsed) {
 			if there, err = p.itemsOf(ctx, batch); err == nil && there[token] == "" {

@@ -37,10 +37,10 @@ type refusal struct {
 }
 
 // Error is for the log.
-func (r *refusal) Error() string { return fmt.Sprintf("%d: %v", r.status, r.cause) }
+func (f *refusal) Error() string { return fmt.Sprintf("%d: %v", f.status, f.cause) }
 
 // Unwrap gives the cause.
-func (r *refusal) Unwrap() error { return r.cause }
+func (f *refusal) Unwrap() error { return f.cause }
 
 // issue is one thing wrong with a request, in the form of the platform's
 // validator. Nothing here repeats a value.

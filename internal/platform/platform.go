@@ -24,6 +24,8 @@ type Config struct {
 	Store *runstore.Store
 	// Trigger makes runs and changes them. Required.
 	Trigger *trigger.Service
+	// WorkerQueue is the queue of workers that new runs go to. Default: the store's.
+	WorkerQueue string
 	// Elsewhere gets what is not built here. Default: a 501 that says so.
 	Elsewhere http.Handler
 	// Now tells the time for filters that say "the last day". Default: time.Now.

@@ -34,6 +34,7 @@ func (p *platform) trigger(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	request.Environment, request.Task, request.OneTimeUseToken = who.Environment, task, who.OneTimeUse
+	request.WorkerQueue = p.config.WorkerQueue
 	made, err := p.once(r, request)
 	if err != nil {
 		return triggerError(err)

@@ -64,6 +64,16 @@ func BenchmarkStore(b *testing.B) {
 		s.explain(ctx, b, q, both[1:], c.at)
 		s.explain(ctx, b, q, both[:], c.at)
 	}
+	// What the planner may look at matters as soon as there is a filter.
+	tagged := Query{EnvironmentID: benchEnv, Filter: Filter{AllTags: []string{"rare"}}, Order: NewestFirst, Limit: 50}
+	generic := benchGeneric(b, s)
+	b.Run("page/of a rare tag", func(b *testing.B) {
+		few := 0 // one takes seconds
+		compareWhile(b, func() bool { few++; return few <= 5 }, map[string]func(){
+			"merged":  func() { b1(s.FindPage(ctx, tagged)) },
+			"generic": func() { b1(generic.FindPage(ctx, tagged)) },
+		})
+	})
 	list := func(of string) Query { return Query{EnvironmentID: benchEnv, Filter: Filter{IDs: ids[of]}} }
 	b.Run("50 ids", func(b *testing.B) {
 		compare(b, map[string]func(){
@@ -82,9 +92,11 @@ func BenchmarkStore(b *testing.B) {
 
 // compare does each thing in turn, so that whatever else the machine does falls
 // on all alike, and reports the median of each in microseconds.
-func compare(b *testing.B, things map[string]func()) {
+func compare(b *testing.B, things map[string]func()) { compareWhile(b, b.Loop, things) }
+
+func compareWhile(b *testing.B, again func() bool, things map[string]func()) {
 	took := map[string][]time.Duration{}
-	for b.Loop() {
+	for again() {
 		for name, do := range things {
 			start := time.Now()
 			do()
@@ -164,7 +176,7 @@ func benchStore(b *testing.B) *Store {
 			exec("DROP INDEX " + index.Name)
 		}
 		exec(`INSERT INTO `+table+` (id, "friendlyId", "taskIdentifier", payload, "traceId", "spanId", "runtimeEnvironmentId", "projectId", queue, "runTags", "createdAt", "updatedAt")
-			SELECT id, 'run_' || id, 'task', repeat('x', 200), 't', 's', CASE g % 10 WHEN 1 THEN 'env_1' ELSE 'env_0' END, 'p', 'q', ARRAY['tag' || g % 1000], created, created
+			SELECT id, 'run_' || id, 'task', repeat('x', 200), 't', 's', CASE g % 10 WHEN 1 THEN 'env_1' ELSE 'env_0' END, 'p', 'q', ARRAY['tag' || g % 1000] || CASE g % 100000 WHEN 7 THEN '{rare}'::text[] ELSE '{}' END, created, created
 			FROM (SELECT g, `+id+` AS id, timestamp '2025-06-15 15:06:40' + g / 3 * interval '1 millisecond' AS created FROM generate_series(1, $1::int) g) x`, benchRows)
 		for _, index := range indexes {
 			exec(index.SQL)
@@ -176,6 +188,19 @@ func benchStore(b *testing.B) *Store {
 		b.Fatal(err)
 	}
 	return s
+}
+
+// benchGeneric is the same store on connections that make one plan for all
+// arguments of any statement, which was not chosen.
+func benchGeneric(b *testing.B, s *Store) *Store {
+	config := s.primary.(*pgxpool.Pool).Config()
+	config.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(pool.Close)
+	return b1(New(Config{Primary: pool}))
 }
 
 // b1 and b2 give a result that has to be there.

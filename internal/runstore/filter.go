@@ -2,6 +2,7 @@ package runstore
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -23,7 +24,6 @@ type Filter struct {
 	Regions         []string
 	MachinePresets  []string
 	IdempotencyKeys []string
-	OneTimeUseToken *string
 	AnyTag          []string // one of these tags
 	AllTags         []string // every one of these tags
 	BatchID         *string
@@ -52,6 +52,9 @@ func (f Filter) tables() []runid.Table {
 	all := runid.Tables()
 	return slices.DeleteFunc(all[:], func(t runid.Table) bool { return !in[t] })
 }
+
+// none says that the filter selects every run.
+func (f Filter) none() bool { return reflect.ValueOf(f).IsZero() }
 
 // apart says that no run which the filter selects can be in both tables: each
 // table is asked for ids of its own format.
@@ -100,7 +103,6 @@ func (f Filter) conditions(table runid.Table, args pgx.NamedArgs) []string {
 	list(f.IdempotencyKeys, `"idempotencyKey"`)
 	add(f.AnyTag != nil, `r."runTags" && @anyTag::text[]`, "anyTag", f.AnyTag)
 	add(f.AllTags != nil, `r."runTags" @> @allTags::text[] AND @allTags::text[] <> '{}'`, "allTags", f.AllTags)
-	same(f.OneTimeUseToken, `"oneTimeUseToken"`)
 	same(f.BatchID, `"batchId"`)
 	same(f.ScheduleID, `"scheduleId"`)
 	same(f.RootRunID, `"rootTaskRunId"`)

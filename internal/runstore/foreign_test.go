@@ -75,6 +75,12 @@ func reads(ctx context.Context, s *runstore.Store, env string, all []runstore.Ru
 			}
 			return s.FindByIdempotencyKeys(ctx, env, "task", keys)
 		},
+		"FindByIdempotencyKey": each(func(i int) ([]runstore.Run, error) {
+			return s.FindByIdempotencyKey(ctx, env, "task", "key of "+all[i].ID)
+		}),
+		"FindByOneTimeUseToken": each(func(i int) ([]runstore.Run, error) {
+			return s.FindByOneTimeUseToken(ctx, env, "token of "+all[i].ID)
+		}),
 		"FindPage": each(func(i int) ([]runstore.Run, error) {
 			children, err := page(runstore.Filter{ParentRunID: &all[i].ID})
 			tree, err2 := page(runstore.Filter{RootRunID: &all[i].ID})
@@ -181,7 +187,7 @@ func TestNothingForeign(t *testing.T) {
 			r.ID, r.EnvironmentID = id, rapid.SampledFrom(envs).Draw(t, "env")
 			r.ParentRunID, r.RootRunID = pointer.Draw(t, "parent"), pointer.Draw(t, "root")
 			r.BatchID = rapid.Ptr(rapid.SampledFrom(batches), true).Draw(t, "batch")
-			r.IdempotencyKey = ptr("key of " + id)
+			r.IdempotencyKey, r.OneTimeUseToken = ptr("key of "+id), ptr("token of "+id)
 			run, err := f.store.Create(ctx, r)
 			if err != nil {
 				t.Fatal(err)
@@ -208,7 +214,7 @@ func TestNothingForeign(t *testing.T) {
 					}
 				}
 				switch name {
-				case "FindByID", "FindByFriendlyID", "FindRefByFriendlyID", "FindByIDs", "FindOne", "FindMany", "FindByIdempotencyKeys":
+				case "FindByID", "FindByFriendlyID", "FindRefByFriendlyID", "FindByIDs", "FindOne", "FindMany", "FindByIdempotencyKeys", "FindByIdempotencyKey", "FindByOneTimeUseToken":
 					if len(runs) != own[env] {
 						t.Fatalf("%s gave %d, want %d", name, len(runs), own[env])
 					}

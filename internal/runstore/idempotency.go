@@ -1,12 +1,33 @@
 package runstore
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/realtime-gw/realtime-gw/internal/runid"
 )
+
+// FindByIdempotencyKey reads the runs of a task that have a key, as
+// FindByIdempotencyKeys does for many: at most one of each table, v2's first. Its
+// statement compares with one value, where an index that is unique is certain to be
+// used. With a list, on a table of which Postgres has no statistics yet, as v2's is
+// at first, the one plan for all lists reads the whole environment.
+func (s *Store) FindByIdempotencyKey(ctx context.Context, environmentID, task, key string) ([]Run, error) {
+	runs, err := s.OnPrimary().selectEither(ctx, "find runs by an idempotency key", environmentID, false,
+		`r."taskIdentifier" = @task AND r."idempotencyKey" = @key`, pgx.NamedArgs{"task": task, "key": key})
+	slices.SortFunc(runs, func(a, b Run) int { return cmp.Compare(b.Table(), a.Table()) })
+	return runs, err
+}
+
+// FindByOneTimeUseToken reads the runs that were triggered with a token, without
+// what may be large: at most one of each table. It asks the primary.
+func (s *Store) FindByOneTimeUseToken(ctx context.Context, environmentID, token string) ([]Run, error) {
+	return s.OnPrimary().selectEither(ctx, "find runs by a token", environmentID, true,
+		`r."oneTimeUseToken" = @token`, pgx.NamedArgs{"token": token})
+}
 
 // ClearIdempotencyKey frees the key of one run, with its expiry, if that is the
 // key the run still has, and says whether it was: a key that another run has got

@@ -204,6 +204,34 @@ func TestFindByIdempotencyKeys(t *testing.T) {
 	if sql := f.asked.take(); len(sql) != 1 {
 		t.Errorf("it asked %q", sql)
 	}
+	got, err = f.store.FindByIdempotencyKey(t.Context(), env, "task", "k")
+	if err != nil || !slices.Equal(idsOf(got), want) {
+		t.Errorf("one key: %v, want %v (%v)", idsOf(got), want, err)
+	}
+	if sql := f.asked.take(); len(sql) != 1 {
+		t.Errorf("for one key it asked %q", sql)
+	}
+}
+
+// A token is one run's in each table, and in no other environment.
+func TestFindByOneTimeUseToken(t *testing.T) {
+	f := newFixture(t)
+	want := map[string]bool{}
+	for _, table := range runid.Tables() {
+		r := f.newRun(table)
+		r.OneTimeUseToken = ptr("token")
+		want[f.create(t, r).ID] = true
+		f.create(t, f.newRun(table))
+	}
+	got, err := f.store.FindByOneTimeUseToken(t.Context(), env, "token")
+	if err != nil || len(got) != 2 || !want[got[0].ID] || !want[got[1].ID] {
+		t.Errorf("%v, want %v (%v)", idsOf(got), want, err)
+	}
+	for _, c := range [][2]string{{env, "another"}, {other, "token"}} {
+		if got, err := f.store.FindByOneTimeUseToken(t.Context(), c[0], c[1]); err != nil || len(got) != 0 {
+			t.Errorf("%v: %v, %v", c, idsOf(got), err)
+		}
+	}
 }
 
 // A replica that is behind: what is named is found on the primary, and a list is

@@ -8,9 +8,6 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/runid"
 )
 
-// Queue is the worker queue of all runs here: who performs them is this package.
-const Queue = "simulation"
-
 // Tag is on runs of both tables at any moment.
 const Tag = "demo"
 

@@ -20,7 +20,6 @@ func (s *Simulation) create(ctx context.Context, p *performance, i int) error {
 	r := runstore.NewRun{
 		ID: a.id, Number: s.number,
 		OrganizationID: s.owner.organization, ProjectID: s.owner.project, EnvironmentID: s.owner.environment, EnvironmentType: "DEVELOPMENT",
-		WorkerQueue:    Queue, // no other worker takes it
 		TaskIdentifier: c.task, Payload: payload(c), PlanType: &c.plan, Tags: c.tags, MaxAttempts: ptr(int32(3)),
 		TraceID: s.hex(16), SpanID: s.hex(8),
 	}

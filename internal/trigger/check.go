@@ -62,7 +62,7 @@ func (r *Request) check() error {
 	if err := checkTags(r.Tags); err != nil {
 		return err
 	}
-	if err := checkMetadata(r.Metadata, r.MetadataType); err != nil {
+	if err := checkMetadata("options.metadata", r.Metadata, r.MetadataType); err != nil {
 		return err
 	}
 	return r.IdempotencyKeyOptions.check()
@@ -84,8 +84,7 @@ func checkTags(tags []string) error {
 	return nil
 }
 
-func checkMetadata(metadata, kind string) error {
-	const field = "options.metadata"
+func checkMetadata(field, metadata, kind string) error {
 	if len(metadata) > MaxMetadata {
 		return &InvalidError{Field: field, Reason: fmt.Sprintf("has more than %d bytes", MaxMetadata), TooLarge: true}
 	}

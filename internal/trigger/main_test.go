@@ -93,6 +93,7 @@ func newFixture(t testing.TB, c claims.Claims) *fixture {
 		t.Fatal(err)
 	}
 	f := &fixture{asked: &asked{}, flag: &turned{}, mint: runid.NewMinter(runid.MinterConfig{})}
+	config.MaxConns = 8
 	config.ConnConfig.Tracer = f.asked
 	if f.pool, err = pgxpool.NewWithConfig(context.Background(), config); err != nil {
 		t.Fatal(err)

@@ -88,7 +88,7 @@ func (s *Service) UpdateMetadata(ctx context.Context, environmentID, id string, 
 
 func (c MetadataChange) check() error {
 	if len(c.Metadata) > 0 {
-		if err := checkMetadata(string(c.Metadata), jsonType); err != nil {
+		if err := checkMetadata("metadata", string(c.Metadata), jsonType); err != nil {
 			return err
 		}
 		if _, err := object(string(c.Metadata)); err != nil {

@@ -116,15 +116,18 @@ func TestMetadataRefused(t *testing.T) {
 	eachTable(t, func(t *testing.T, f *fixture, _ runid.Table) {
 		run := f.make(t, request(func(r *trigger.Request) { r.Metadata = `{"a":1}` }))
 		var invalid *trigger.InvalidError
-		for field, change := range map[string]trigger.MetadataChange{
-			"options.metadata":         {Metadata: json.RawMessage(`{`)},
-			"metadata":                 {Metadata: json.RawMessage(`[1]`)},
-			"operations.0.type":        {Operations: []trigger.Operation{{Type: "x"}}},
-			"parentOperations.0.value": {ParentOperations: []trigger.Operation{{Type: "set", Key: "a"}}},
-			"rootOperations.1.key":     {RootOperations: append(add("a"), add("")...)},
+		for _, c := range []struct {
+			field  string
+			change trigger.MetadataChange
+		}{
+			{"metadata", trigger.MetadataChange{Metadata: json.RawMessage(`{`)}},
+			{"metadata", trigger.MetadataChange{Metadata: json.RawMessage(`[1]`)}},
+			{"operations.0.type", trigger.MetadataChange{Operations: []trigger.Operation{{Type: "x"}}}},
+			{"parentOperations.0.value", trigger.MetadataChange{ParentOperations: []trigger.Operation{{Type: "set", Key: "a"}}}},
+			{"rootOperations.1.key", trigger.MetadataChange{RootOperations: append(add("a"), add("")...)}},
 		} {
-			if _, err := f.UpdateMetadata(t.Context(), ours.ID, run.FriendlyID, change); !errors.As(err, &invalid) || invalid.Field != field {
-				t.Errorf("%s: %v", field, err)
+			if _, err := f.UpdateMetadata(t.Context(), ours.ID, run.FriendlyID, c.change); !errors.As(err, &invalid) || invalid.Field != c.field {
+				t.Errorf("%s: %v", c.field, err)
 			}
 		}
 		var notFound *trigger.NotFoundError

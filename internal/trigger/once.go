@@ -83,7 +83,7 @@ func (s *Service) underKey(ctx context.Context, h *hold, n runstore.NewRun) (Res
 // existing is the live run that has the key, in either table. Those that have it
 // and are not live lose it.
 func (s *Service) existing(ctx context.Context, n runstore.NewRun) (found *runstore.Run, err error) {
-	runs, err := s.store.FindByIdempotencyKeys(ctx, n.EnvironmentID, n.TaskIdentifier, []string{*n.IdempotencyKey})
+	runs, err := s.store.FindByIdempotencyKey(ctx, n.EnvironmentID, n.TaskIdentifier, *n.IdempotencyKey)
 	if err != nil {
 		return nil, err
 	}
@@ -141,9 +141,7 @@ func (s *Service) unused(ctx context.Context, n runstore.NewRun) (Result, error)
 		return Result{}, ErrTokenUsed
 	}
 	return s.under(ctx, held, func(ctx context.Context) (Result, error) {
-		runs, err := s.store.OnPrimary().FindMany(ctx, runstore.Query{
-			EnvironmentID: n.EnvironmentID, Filter: runstore.Filter{OneTimeUseToken: n.OneTimeUseToken}, WithoutLarge: true,
-		})
+		runs, err := s.store.FindByOneTimeUseToken(ctx, n.EnvironmentID, *n.OneTimeUseToken)
 		if err != nil {
 			return Result{}, err
 		}

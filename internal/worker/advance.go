@@ -112,10 +112,14 @@ func waits(run runstore.Run) time.Time {
 	if payload.JSON != nil {
 		payload.Ms = payload.JSON.Ms
 	}
-	if payload.Ms == nil {
-		return run.CreatedAt.Add(time.Hour)
+	from := run.CreatedAt
+	if run.ExecutedAt != nil {
+		from = *run.ExecutedAt
 	}
-	return run.CreatedAt.Add(time.Duration(*payload.Ms * float64(time.Millisecond)))
+	if payload.Ms == nil {
+		return from.Add(time.Hour)
+	}
+	return from.Add(time.Duration(*payload.Ms * float64(time.Millisecond)))
 }
 
 var ttlPart = regexp.MustCompile(`(\d+)(w|d|hr|h|m|s)`)

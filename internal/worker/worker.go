@@ -10,9 +10,9 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 )
 
-// Queue is the worker queue of runs that nobody chose another for. The simulated
-// workload has one of its own.
-const Queue = "main"
+// Queue is the worker queue that is worked on. The API of dev puts what it triggers
+// there: rows that come into the tables in other ways are not this worker's.
+const Queue = "dev"
 
 // Config of a worker.
 type Config struct {

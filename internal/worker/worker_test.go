@@ -89,6 +89,9 @@ func (s *stage) create(table runid.Table, r runstore.NewRun) runstore.Run {
 	if r.EnvironmentID == "" {
 		r.EnvironmentID = env
 	}
+	if r.WorkerQueue == "" {
+		r.WorkerQueue = worker.Queue
+	}
 	if r.Payload == "" {
 		r.Payload = `{"a":1}`
 	}
@@ -132,11 +135,11 @@ func TestWhatTasksDo(t *testing.T) {
 	soon, ttl := time.Now().Add(100*time.Millisecond), "1s"
 	echo := s.create(runid.V2, runstore.NewRun{TaskIdentifier: "hello"})
 	fails := s.create(runid.Legacy, runstore.NewRun{TaskIdentifier: "fail-twice"})
-	waits := s.create(runid.V2, runstore.NewRun{TaskIdentifier: "wait", Payload: `{"ms":300}`})
+	waits := s.create(runid.V2, runstore.NewRun{TaskIdentifier: "wait", Payload: `{"ms":3000}`})
 	idles := s.create(runid.Legacy, runstore.NewRun{TaskIdentifier: "idle", TTL: &ttl})
 	delayed := s.create(runid.V2, runstore.NewRun{TaskIdentifier: "later", Status: runstore.Delayed, DelayUntil: &soon})
 	theirs := s.create(runid.V2, runstore.NewRun{TaskIdentifier: "hello", EnvironmentID: other})
-	elsewhere := s.create(runid.V2, runstore.NewRun{TaskIdentifier: "hello", WorkerQueue: "simulation"})
+	elsewhere := s.create(runid.V2, runstore.NewRun{TaskIdentifier: "hello", WorkerQueue: "main"})
 	s.work()
 	s.until(echo.ID, "COMPLETED_SUCCESSFULLY")
 	s.until(fails.ID, "COMPLETED_WITH_ERRORS")
@@ -160,8 +163,8 @@ func TestWhatTasksDo(t *testing.T) {
 // is taken up by the next worker.
 func TestOthersWrites(t *testing.T) {
 	s := newStage(t)
-	canceled := s.create(runid.V2, runstore.NewRun{TaskIdentifier: "wait", Payload: `{"ms":500}`})
-	left := s.create(runid.Legacy, runstore.NewRun{TaskIdentifier: "wait", Payload: `{"ms":500}`})
+	canceled := s.create(runid.V2, runstore.NewRun{TaskIdentifier: "wait", Payload: `{"ms":3000}`})
+	left := s.create(runid.Legacy, runstore.NewRun{TaskIdentifier: "wait", Payload: `{"ms":3000}`})
 	stop := s.work()
 	s.until(canceled.ID, "WAITING_TO_RESUME")
 	s.until(left.ID, "WAITING_TO_RESUME")
