@@ -25,7 +25,8 @@ func TestFeedsAreKnown(t *testing.T) {
 	}
 	seen := map[*Feed]string{}
 	for name, f := range map[string]*Feed{
-		"two tags": tags(env, []string{"a", "b"}), "one with a NUL": tags(env, []string{"a\x00b"}), "one with a length": tags(env, []string{"a\x01b"}),
+		"two tags": tags(env, []string{"a", "b"}), "ab and c": tags(env, []string{"ab", "c"}), "a and bc": tags(env, []string{"a", "bc"}),
+		"one with a NUL": tags(env, []string{"a\x00b"}), "one with a length": tags(env, []string{"a\x01b"}),
 		"skipped": tags(env, []string{"a"}, "ttl"), "a tag of that name": tags(env, []string{"ttl", "a"}), "none": tags(env, nil),
 		"another environment": tags(other, []string{"a", "b"}), "a longer one": tags(env+"a", []string{"b"}),
 		"a run": s.Run(env, v2ID, nil), "a batch": s.Batch(env, v2ID, nil), "a run with fewer columns": s.Run(env, v2ID, []string{"ttl"}),
