@@ -18,4 +18,9 @@
 // A feed of two tables opens those in which its environment has runs, and the
 // other once it has some: a held reader gets its rows as inserts, and keeps its
 // place.
+//
+// A Service remembers the feeds that were asked for lately (known.go), and a Feed what
+// its clients have in common (common.go): definitions with a floor, and the places that
+// were told last. Both are looked up by all that was sent and hold nothing of anybody
+// who asks; what is not remembered is made anew and is the same.
 package feeds

@@ -10,6 +10,11 @@
 // no spelling of a path can go round it. What a client sends is read once, into
 // typed values, and nothing of it is copied to an upstream.
 //
+// A live request is served in two parts (poll.go): up to where it waits on a stack of
+// its own, and from there on that of its connection. One ends before the other begins,
+// so what both use has no lock; the logger alone has (visit.log), because both sides of
+// a feed may be read at the same time.
+//
 // Clients of every age are answered: what a request's headers say of it (dialect.go)
 // adds names to the head and changes one word of rows.
 //

@@ -2,7 +2,10 @@
 //
 // Merger.Next answers one request of one client: what follows this place, now
 // or within a hold? It is a pure function, Step(state, event) -> state, effects,
-// with a thin shell (Merger) that reads, waits and keeps the time.
+// with a thin shell (Merger, and Held for each request) that reads, waits and keeps the
+// time. A request may be begun by one goroutine and waited for by another, as long as one
+// comes after the other: there is no lock in a Held, and nothing else touches it but
+// reads, which hand in what they got through a channel.
 //
 // What a client is promised:
 //

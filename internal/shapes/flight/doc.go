@@ -30,6 +30,11 @@
 // a flight over it lands with a fault only when it is closed, or refused by package
 // admission.
 //
+// News that lands has a shapes.Framed, so that the body of an answer that brings it and
+// nothing else is made once, by whoever is the first to be answered. Its lock is its own,
+// and is held while the body is copied, of 256 KiB at most. What is joined of several
+// pieces has another: who is told of one piece is not told the next.
+//
 // # The ring
 //
 // What flights brought lately is remembered, for each shape in a ring that is bounded
