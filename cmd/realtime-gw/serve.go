@@ -74,7 +74,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		}
 		defer made.replica.Close()
 	}
-	stopAdmin := func() {}
+	var stopAdmin func()
 	if made.admin, stopAdmin, err = c.openAdmin(ctx, made.primary, log); err != nil {
 		return err
 	}
