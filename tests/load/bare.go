@@ -83,19 +83,7 @@ func wake(ctx context.Context, c *child, with *news) error {
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.metrics+"/wake", bytes.NewReader(told))
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("bare answered %s", resp.Status)
-	}
-	return nil
+	return post(ctx, "http://"+c.metrics+"/wake", told)
 }
 
 // numbered is the news with another commit's number in it, which is as long.

@@ -1,29 +1,40 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // bound is what a figure has to be.
 type bound struct {
 	what  string
 	got   float64
-	most  float64 // 0: there is a least
-	least float64
-	timed bool // depends on how fast the machine is just now
+	limit float64 // the most that it may be
+	least bool    // the limit is the least
+	timed bool    // depends on how fast the machine is just now
 }
 
 func (b bound) met() bool {
-	if b.most > 0 {
-		return b.got <= b.most
+	if b.least {
+		return b.got >= b.limit
 	}
-	return b.got >= b.least
+	return b.got <= b.limit
 }
 
 func (b bound) String() string {
-	word, limit := "at most", b.most
-	if b.most == 0 {
-		word, limit = "at least", b.least
+	word := "at most"
+	if b.least {
+		word = "at least"
 	}
-	return fmt.Sprintf("%s: %.3g, %s %.3g", b.what, b.got, word, limit)
+	return fmt.Sprintf("%s: %s, %s %s", b.what, digits(b.got), word, digits(b.limit))
+}
+
+// digits writes three digits that count, or a whole number.
+func digits(f float64) string {
+	if f == math.Trunc(f) {
+		return fmt.Sprintf("%.0f", f)
+	}
+	return fmt.Sprintf("%.3g", f)
 }
 
 // hold compares figures with their bounds, and notes what is missed.

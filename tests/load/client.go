@@ -17,7 +17,7 @@ import (
 // target is a feed at a gateway, or a shape at an upstream.
 type target struct {
 	addr  string
-	path  string // with the part of the query that does not change
+	path  string // with the part of the query that does not change, and what joins the rest to it
 	token string // "" for none
 }
 
@@ -137,7 +137,7 @@ func (c *client) tryAsk(ctx context.Context, live bool) (a answer, err error) {
 
 func (c *client) request(live bool) {
 	b := append(c.out[:0], "GET "...)
-	b = append(append(b, c.path...), "&offset="...)
+	b = append(append(b, c.path...), "offset="...)
 	b = append(b, c.offset...)
 	if len(c.handle) > 0 {
 		b = append(b, "&handle="...)

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"net/http"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -26,6 +28,10 @@ type crowd struct {
 	asking atomic.Int64          // live requests that are out
 	watch  atomic.Pointer[watch] // nil: no commit is being waited for
 	joined time.Duration         // what joining took
+
+	tolerant bool // who is refused comes again when it was told to
+	mu       sync.Mutex
+	refusals map[int]int // by status
 }
 
 // watch is who has heard of a commit.
@@ -38,20 +44,28 @@ type watch struct {
 
 var errLeft = errors.New("the crowd was sent away")
 
-// gather has n clients join, and returns when all of them wait.
-func gather(ctx context.Context, n int, of func(i int) target) (*crowd, error) {
-	c := &crowd{size: n}
+func newCrowd(ctx context.Context, n int) *crowd {
+	c := &crowd{size: n, refusals: map[int]int{}}
 	c.ctx, c.leave = context.WithCancelCause(ctx)
+	return c
+}
+
+// gather has n clients join, and returns when all of them wait. Nobody may be refused.
+func gather(ctx context.Context, n int, of func(i int) target) (*crowd, error) {
+	c := newCrowd(ctx, n)
 	clients := make([]*client, n)
 	began := time.Now()
 	g, join := errgroup.WithContext(c.ctx)
 	g.SetLimit(joining)
 	for i := range clients {
-		clients[i] = newClient(of(i))
-		// A loopback address has 28,000 ports to connect from, and keeps them for a
-		// minute: eight of them are enough.
-		clients[i].source = net.IPv4(127, 0, 0, byte(1+i%8))
-		g.Go(func() error { return clients[i].arrive(join, c.ctx) })
+		clients[i] = c.client(of(i), i)
+		g.Go(func() error {
+			if err := join.Err(); err != nil {
+				return err
+			}
+			_, err := clients[i].catchUp(c.ctx) // the connection outlives joining
+			return err
+		})
 	}
 	if err := g.Wait(); err != nil {
 		c.disperse()
@@ -60,21 +74,95 @@ func gather(ctx context.Context, n int, of func(i int) target) (*crowd, error) {
 	for i, client := range clients {
 		c.done.Go(func() { c.follow(client, i) })
 	}
-	err := c.until(func() bool { return c.asking.Load() == int64(n) })
-	c.joined = time.Since(began)
-	if err != nil {
+	if err := c.all(); err != nil {
 		c.disperse()
+		return nil, err
 	}
-	return c, err
+	c.joined = time.Since(began)
+	return c, nil
 }
 
-// arrive reads what there is. The connection outlives joining.
-func (c *client) arrive(join, stay context.Context) error {
-	if err := join.Err(); err != nil {
+// add has one more client join, and follow.
+func (c *crowd) add(t target, i int) error {
+	client := c.client(t, i)
+	if _, err := client.catchUp(c.ctx); err != nil {
+		client.close()
 		return err
 	}
-	_, err := c.catchUp(stay)
-	return err
+	c.done.Go(func() { c.follow(client, i) })
+	return nil
+}
+
+// client is one of the crowd.
+func (c *crowd) client(t target, i int) *client {
+	made := newClient(t)
+	// A loopback address has 28,000 ports to connect from, and keeps them for a
+	// minute: eight of them are enough.
+	made.source = net.IPv4(127, 0, 0, byte(1+i%8))
+	return made
+}
+
+// admit has n clients come, who come again where they are refused, and waits for nobody.
+func admit(ctx context.Context, n int, of func(i int) target) *crowd {
+	c := newCrowd(ctx, n)
+	c.tolerant = true
+	turns := make(chan struct{}, joining)
+	for i := range n {
+		client := c.client(of(i), i)
+		c.done.Go(func() {
+			for {
+				turns <- struct{}{}
+				_, err := client.catchUp(c.ctx)
+				<-turns
+				if err == nil {
+					break
+				}
+				if !c.bears(err) {
+					c.leave(err)
+					return
+				}
+			}
+			c.follow(client, i)
+		})
+	}
+	return c
+}
+
+// bears says whether one who met with an error goes on, and has it wait before that as
+// long as it was told to.
+func (c *crowd) bears(err error) bool {
+	refused, ok := errors.AsType[*refusal](err)
+	if !ok || !c.tolerant || refused.status != http.StatusTooManyRequests && refused.status != http.StatusServiceUnavailable {
+		return false
+	}
+	c.count(err)
+	select {
+	case <-time.After(max(refused.retryAfter, time.Second)):
+		return true
+	case <-c.ctx.Done():
+		return false
+	}
+}
+
+// count notes a refusal.
+func (c *crowd) count(err error) {
+	if refused, ok := errors.AsType[*refusal](err); ok {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.refusals[refused.status]++
+	}
+}
+
+// refused is how often anybody was refused so far, by status.
+func (c *crowd) refused() map[int]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.refusals)
+}
+
+// all returns when all clients have a live request out.
+func (c *crowd) all() error {
+	return c.until(func() bool { return c.asking.Load() == int64(c.size) })
 }
 
 // follow asks for news again and again.
@@ -85,6 +173,9 @@ func (c *crowd) follow(client *client, i int) {
 		_, err := client.ask(c.ctx, true)
 		c.asking.Add(-1)
 		if err != nil {
+			if c.bears(err) {
+				continue
+			}
 			c.leave(err)
 			return
 		}
@@ -124,7 +215,7 @@ func until(ctx context.Context, so func() bool) error {
 
 // hear makes a commit and returns when so many clients have heard of it: how long
 // after it was sent each of them had the whole answer.
-func (c *crowd) hear(many, number int, commit func(context.Context) (sent time.Time, err error)) ([]time.Duration, error) {
+func (c *crowd) hear(many, number int, commit change) ([]time.Duration, error) {
 	w := &watch{number: number, at: make([]time.Time, c.size), done: make(chan struct{})}
 	w.left.Store(int64(many))
 	c.watch.Store(w)

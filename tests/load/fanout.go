@@ -20,7 +20,7 @@ type fanned struct {
 type fan struct {
 	name   string
 	at     func(feed) target
-	commit func(feed) (int, func(context.Context) (time.Time, error))
+	commit func(feed) (int, change)
 	server *child // nil: the upstream itself
 	holds  bool   // the server says how many wait
 	most   int    // clients that it can take
@@ -56,7 +56,7 @@ func (l *lab) fanout(ctx context.Context) error {
 		"Medians of %d rounds in turn, each the median of %d commits. Bare is woken with the gateway's bytes, and told so over HTTP instead of by a commit. "+
 		"Direct and nginx: a client has one poll, for the shape that changes, and not the two that it needed. "+
 		"CPU is what one commit costs, user and system, until all wait again.\n\n", l.rounds, fanCommits)
-	update := func(f feed) (int, func(context.Context) (time.Time, error)) { return l.commit(f, 1) }
+	update := func(f feed) (int, change) { return l.commit(f, 1) }
 	for _, n := range counts(1000, l.most) {
 		fans := []*fan{
 			{name: "bare", at: func(f feed) target { return l.via(bare, f.tag) }, commit: l.wakes(bare, answer), server: bare, holds: true, most: l.descriptors},
@@ -74,8 +74,8 @@ func (l *lab) fanout(ctx context.Context) error {
 }
 
 // wakes stands for commits where there is no database.
-func (l *lab) wakes(bare *child, answer *news) func(feed) (int, func(context.Context) (time.Time, error)) {
-	return func(feed) (int, func(context.Context) (time.Time, error)) {
+func (l *lab) wakes(bare *child, answer *news) func(feed) (int, change) {
+	return func(feed) (int, change) {
 		l.commits++
 		told := answer.numbered(l.commits)
 		return l.commits, func(ctx context.Context) (time.Time, error) {
@@ -126,7 +126,7 @@ func (l *lab) fan(ctx context.Context, k *fan, n int) (got fanned, err error) {
 	var last, middle, p99 []time.Duration
 	var mine, servers, upstream time.Duration
 	for i := range 1 + fanCommits {
-		if err := c.until(func() bool { return c.asking.Load() == int64(n) }); err != nil {
+		if err := c.all(); err != nil {
 			return got, err
 		}
 		if k.holds { // bare has no memory: who does not wait yet never hears
@@ -177,8 +177,8 @@ func (l *lab) reportFans(fans []*fan, n int) {
 		return max(float64(figure(k, func(f fanned) time.Duration { return f.upstreamCPU })), float64(10*time.Microsecond))
 	}
 	l.hold(
-		bound{what: fmt.Sprintf("the last of %d clients, over bare", n), got: float64(figure(fans[1], last)) / base, most: 1.5, timed: true},
-		bound{what: fmt.Sprintf("the upstream's CPU for a commit to %d clients, direct over gateway", n), got: upstream(fans[2]) / upstream(fans[1]), least: 5, timed: true},
+		bound{what: fmt.Sprintf("the last of %d clients, over bare", n), got: float64(figure(fans[1], last)) / base, limit: 1.5, timed: true},
+		bound{what: fmt.Sprintf("the upstream's CPU for a commit to %d clients, direct over gateway", n), got: upstream(fans[2]) / upstream(fans[1]), limit: 5, least: true, timed: true},
 	)
 	l.say("%s", beside(n, figure(fans[1], last)))
 }

@@ -37,7 +37,7 @@ func (l *lab) feed(ctx context.Context) (f feed, err error) {
 
 // via is the feed at a gateway.
 func (l *lab) via(gateway *child, tag string) target {
-	return target{gateway.addr, fmt.Sprintf("/realtime/v1/runs?tags=%s&createdAt=%dd", tag, window/(24*time.Hour)), l.demo.APIKey}
+	return target{gateway.addr, fmt.Sprintf("/realtime/v1/runs?tags=%s&createdAt=%dd&", tag, window/(24*time.Hour)), l.demo.APIKey}
 }
 
 // direct are the feed's two shapes at an upstream: what a client has to follow without
@@ -54,7 +54,7 @@ func (l *lab) direct(upstream, tag string) [2]target {
 			shapes.Equal("runtimeEnvironmentId", l.demo.EnvironmentID),
 			shapes.ContainsAll("runTags", []string{tag}),
 			shapes.After("createdAt", time.Unix(floor, 0)))
-		targets[i] = target{addr: upstream, path: "/v1/shape?" + def.Query()}
+		targets[i] = target{addr: upstream, path: "/v1/shape?" + def.Query() + "&"}
 	}
 	return targets
 }
@@ -74,9 +74,16 @@ func (l *lab) learn(ctx context.Context, gateway *child) error {
 	return nil
 }
 
+// change makes a commit, and says when it was sent.
+type change func(ctx context.Context) (sent time.Time, err error)
+
 // commit gives the number of the next commit, which changes a feed's run of one side, and
 // what makes it.
-func (l *lab) commit(f feed, side int) (int, func(context.Context) (time.Time, error)) {
+func (l *lab) commit(f feed, side int) (int, change) {
+	return l.update(sides[side], f.ids[side])
+}
+
+func (l *lab) update(table runid.Table, id string) (int, change) {
 	l.commits++
 	n := l.commits
 	return n, func(ctx context.Context) (sent time.Time, err error) {
@@ -84,7 +91,7 @@ func (l *lab) commit(f feed, side int) (int, func(context.Context) (time.Time, e
 		if err != nil {
 			return sent, err
 		}
-		_, err = tx.Exec(ctx, "UPDATE public."+sides[side].SQL()+` SET metadata = $2, "updatedAt" = now() WHERE id = $1`, f.ids[side], "commit "+number(n))
+		_, err = tx.Exec(ctx, "UPDATE public."+table.SQL()+` SET metadata = $2, "updatedAt" = now() WHERE id = $1`, id, "commit "+number(n))
 		if err != nil {
 			_ = tx.Rollback(context.WithoutCancel(ctx)) // the first error is the one to tell
 			return sent, err

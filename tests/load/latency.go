@@ -31,18 +31,18 @@ func (l *lab) latency(ctx context.Context) error {
 		"milliseconds from sending COMMIT to the whole answer; %d rounds of each in turn, %d commits a round. Direct: a client with a poll for each of the two shapes. "+
 		"Bare has no database: it is woken over HTTP.\n\n", l.rounds, l.changes)
 	wakes := l.wakes(bare, answer)
-	update := func(f feed, i int) (int, func(context.Context) (time.Time, error)) { return l.commit(f, i%2) }
+	update := func(f feed, i int) (int, change) { return l.commit(f, i%2) }
 	kinds := []*struct {
 		name   string
 		polls  int
 		at     func(f feed, i int) target
-		commit func(f feed, i int) (int, func(context.Context) (time.Time, error))
+		commit func(f feed, i int) (int, change)
 		rounds [][]time.Duration
 	}{
 		{name: "direct", polls: 2, at: func(f feed, i int) target { return l.direct(l.upstream.addr, f.tag)[i] }, commit: update},
 		{name: "gateway", polls: 1, at: func(f feed, _ int) target { return l.via(gateway, f.tag) }, commit: update},
 		{name: "bare", polls: 1, at: func(f feed, _ int) target { return l.via(bare, f.tag) },
-			commit: func(f feed, _ int) (int, func(context.Context) (time.Time, error)) { return wakes(f) }},
+			commit: func(f feed, _ int) (int, change) { return wakes(f) }},
 	}
 	for round := range l.rounds {
 		for i := range kinds {
@@ -51,7 +51,7 @@ func (l *lab) latency(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			delays, err := alone(ctx, l.changes, k.polls, func(i int) target { return k.at(f, i) }, func(i int) (int, func(context.Context) (time.Time, error)) { return k.commit(f, i) })
+			delays, err := alone(ctx, l.changes, k.polls, func(i int) target { return k.at(f, i) }, func(i int) (int, change) { return k.commit(f, i) })
 			if err != nil {
 				return fmt.Errorf("%s: %w", k.name, err)
 			}
@@ -73,12 +73,12 @@ func (l *lab) latency(ctx context.Context) error {
 	}
 	l.say("%s\n", table(rows))
 	added := median(medians(kinds[1].rounds)) - base
-	l.hold(bound{what: "added at the median, ms", got: float64(added) / float64(time.Millisecond), most: 0.3, timed: true})
+	l.hold(bound{what: "added at the median, ms", got: float64(added) / float64(time.Millisecond), limit: 0.3, timed: true})
 	return nil
 }
 
 // alone measures the commits of one round, which one client hears, with one poll or two.
-func alone(ctx context.Context, changes, polls int, at func(int) target, next func(i int) (int, func(context.Context) (time.Time, error))) ([]time.Duration, error) {
+func alone(ctx context.Context, changes, polls int, at func(int) target, next func(i int) (int, change)) ([]time.Duration, error) {
 	c, err := gather(ctx, polls, at)
 	if err != nil {
 		return nil, err

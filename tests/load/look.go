@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -71,29 +72,28 @@ func fetch(ctx context.Context, url string) (io.ReadCloser, error) {
 	return resp.Body, nil
 }
 
-// held is how many live requests a child says that it holds.
-func (c *child) held(ctx context.Context) (int, error) {
-	now, err := c.look(ctx)
-	return int(now["realtime_gw_held_polls"]), err
-}
-
-// holds returns when a child holds so many live requests.
-func (c *child) holds(ctx context.Context, want int) error {
+// until returns when the metrics are as they should be.
+func (c *child) until(ctx context.Context, what string, so func(look) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		got, err := c.held(ctx)
-		if err != nil || got == want {
+		now, err := c.look(ctx)
+		if err != nil || so(now) {
 			return err
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("%s holds %d requests, not %d: %w", c.name, got, want, context.Cause(ctx))
+			return fmt.Errorf("%s does not come to %s: %w", c.name, what, context.Cause(ctx))
 		}
 	}
+}
+
+// holds returns when a child holds so many live requests.
+func (c *child) holds(ctx context.Context, want int) error {
+	return c.until(ctx, fmt.Sprint(want, " requests that are held"), func(now look) bool { return int(now["realtime_gw_held_polls"]) == want })
 }
 
 // memory is what a child's memory is used for.
@@ -145,6 +145,23 @@ func quiet(ctx context.Context, pids ...int) error {
 		} else {
 			last, calm = now, 0
 		}
+	}
+	return nil
+}
+
+// post tells a part something.
+func post(ctx context.Context, url string, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answered %s", url, resp.Status)
 	}
 	return nil
 }

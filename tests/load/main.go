@@ -36,10 +36,14 @@ type benchmark struct {
 func benchmarks() []benchmark {
 	return []benchmark{
 		{"polls", "upstream requests per commit, by how many clients there are", (*lab).polls},
+		{"day", "shapes of a feed that clients join all day", (*lab).day},
+		{"leave", "what remains of clients who have left", (*lab).leave},
 		{"parked", "memory of clients that wait", (*lab).parked},
 		{"fanout", "from a commit to the last of many clients", (*lab).fanout},
 		{"latency", "how much later one client has a commit", (*lab).latency},
 		{"snapshot", "reading a feed of many rows", (*lab).snapshot},
+		{"runs", "clients who share nothing", (*lab).runs},
+		{"noisy", "one environment that asks for too much, and others", (*lab).noisy},
 	}
 }
 

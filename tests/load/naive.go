@@ -82,13 +82,18 @@ func assemble(ctx context.Context) (*assembled, error) {
 	return a, nil
 }
 
-// handler is a gateway with flights of its own.
-func (a *assembled) handler(flying flight.Config, now func() time.Time) (http.Handler, error) {
-	flying.Source = a.upstream
-	flights := flight.New(flying)
+// watched is the gateway of a process, with a clock, whose flights can be looked at.
+func (a *assembled) watched(now func() time.Time) (http.Handler, error) {
+	flights := flight.New(flight.Config{Source: a.upstream})
+	a.metrics.WatchFlights(flights.Stats)
+	return a.handler(flights, now, feeds.DefaultWindow)
+}
+
+// handler is a gateway over flights.
+func (a *assembled) handler(flights *flight.Group, now func() time.Time, maxAge time.Duration) (http.Handler, error) {
 	service := feeds.New(feeds.Config{
 		Merger: merge.New(merge.Config{Upstreams: [merge.Sides]*flight.Group{flights, flights}}),
-		Codec:  a.codec, Census: a.census, MaxAge: window, Now: now,
+		Codec:  a.codec, Census: a.census, MaxAge: maxAge, Now: now,
 	})
 	return gateway.New(gateway.Config{
 		Auth: a.auth, Finder: a.finder, Feeds: service, ConcurrencyLimit: 100_000, Observer: a.metrics, Log: a.log,
@@ -107,7 +112,8 @@ func playNaive() error {
 		r.Context().Value(key{}).(http.Handler).ServeHTTP(w, r)
 	})})
 	server.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
-		h, err := a.handler(flight.Config{Linger: -1, Keep: -1, RingEntries: -1, ShareBytes: -1}, nil)
+		flights := flight.New(flight.Config{Source: a.upstream, Linger: -1, Keep: -1, RingEntries: -1, ShareBytes: -1})
+		h, err := a.handler(flights, nil, window)
 		if err != nil {
 			panic(err) // it was made of the same parts before
 		}
@@ -118,5 +124,10 @@ func playNaive() error {
 
 // naive starts it.
 func (l *lab) naive(ctx context.Context) (*child, error) {
-	return l.play(ctx, "naive", l.databaseURL(), "ELECTRIC_ORIGIN=http://"+l.upstream.addr, "REALTIME_GW_CURSOR_KEYS="+l.key)
+	return l.play(ctx, "naive", l.assembledEnv()...)
+}
+
+// assembledEnv is what assemble reads.
+func (l *lab) assembledEnv() []string {
+	return []string{l.databaseURL(), "ELECTRIC_ORIGIN=http://" + l.upstream.addr, "REALTIME_GW_CURSOR_KEYS=" + l.key}
 }

@@ -47,7 +47,7 @@ func (l *lab) parked(ctx context.Context) error {
 			fmt.Sprintf("%.2f", float64(median(all))/float64(base)), mib(median(pluck(k.rounds, func(m memory) int64 { return m.rss })))})
 	}
 	l.say("%s\n", table(rows))
-	l.hold(bound{what: "memory of the gateway over that of bare", got: float64(median(pluck(kinds[1].rounds, both))) / float64(base), most: 1.15, timed: true})
+	l.hold(bound{what: "memory of the gateway over that of bare", got: float64(median(pluck(kinds[1].rounds, both))) / float64(base), limit: 1.15, timed: true})
 	return nil
 }
 

@@ -20,6 +20,8 @@ func playPart(part string) error {
 		return playBare()
 	case "naive":
 		return playNaive()
+	case "clocked":
+		return playClocked()
 	}
 	return fmt.Errorf("%s is %q, which is no part of this program", partVariable, part)
 }

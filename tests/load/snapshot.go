@@ -156,7 +156,7 @@ func (l *lab) reportReading(ways []*way) {
 			mib(quantile(pluck(w.rounds, func(r reading) int64 { return r.peak }), 1))})
 	}
 	l.say("%s\n", table(rows))
-	l.hold(bound{what: "the large feed through the gateway, over nginx", got: float64(median(pluck(ways[1].rounds, took))) / float64(base), most: 1.1, timed: true})
+	l.hold(bound{what: "the large feed through the gateway, over nginx", got: float64(median(pluck(ways[1].rounds, took))) / float64(base), limit: 1.1, timed: true})
 }
 
 // crowded measures the memory that many readers of the large feed take, beside one.
@@ -196,6 +196,6 @@ func (l *lab) crowded(ctx context.Context) error {
 			seconds(cpuTime(gateway.pid) - before[0]), seconds(cpuTime(l.upstream.pid) - before[1]), seconds(cpuTime(self()) - before[2])})
 	}
 	l.say("The same feed, each time at a gateway that has just started:\n\n%s\n", table(rows))
-	l.hold(bound{what: fmt.Sprintf("peak memory with %d clients, beyond that with one, MiB", many), got: float64(max(peaks[1]-peaks[0], 1)) / (1 << 20), most: 32})
+	l.hold(bound{what: fmt.Sprintf("peak memory with %d clients, beyond that with one, MiB", many), got: float64(max(peaks[1]-peaks[0], 1)) / (1 << 20), limit: 32})
 	return nil
 }

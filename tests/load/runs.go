@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+const (
+	// fromEach is how many runs of one environment are followed: new feeds that it may
+	// begin at once (flight.PerEnvironment).
+	fromEach = 250
+	// admitted is how many calls an upstream is asked for at most (admission.Config).
+	admitted = 8000
+)
+
+// waiting is what clients who each follow a run of their own cost.
+type waiting struct {
+	clients, origins int
+	joined           time.Duration // until all waited, or as many as can
+	joining          [3]time.Duration
+	polls            int
+	base, memory     memory // of the gateway, before and with them
+	upstream         int64  // memory that came on top
+	idle             [3]float64
+	refused          map[int]int // while waiting was watched
+	delays           []time.Duration
+}
+
+// runs measures clients who share nothing: each follows another run.
+func (l *lab) runs(ctx context.Context) error {
+	n := min(l.most, (l.descriptors-400)/2) // a client's descriptor and a poll's
+	wide, err := l.wait(ctx, n, 2)
+	if err != nil {
+		return fmt.Errorf("two upstreams: %w", err)
+	}
+	narrow, err := l.wait(ctx, l.most, 1)
+	if err != nil {
+		return fmt.Errorf("one upstream: %w", err)
+	}
+	l.say("Each client follows a run of its own; %d runs of each environment. The gateway asks for each run by itself, and %d calls of one upstream at most: "+
+		"with two there is room for all. CPU is of gateway, upstreams and clients, in cores while nothing happens for %s.\n\n", fromEach, admitted, l.watching())
+	l.reportWaiting(wide, narrow)
+	return l.atOnce(ctx)
+}
+
+// watching is for how long it is watched what clients who wait cost. Polls are renewed
+// every 20 s.
+func (l *lab) watching() time.Duration {
+	return min(20*time.Second, time.Duration(l.most)*10*time.Millisecond)
+}
+
+func (l *lab) wait(ctx context.Context, n, origins int) (w waiting, err error) {
+	w = waiting{clients: n, origins: origins}
+	var upstreams []*child
+	for range origins { // new ones: they have made no shape yet
+		u, err := l.shapes(ctx)
+		if err != nil {
+			return w, err
+		}
+		upstreams = append(upstreams, u)
+	}
+	gateway, err := l.gateway(ctx, upstreams...)
+	if err != nil {
+		return w, err
+	}
+	defer func() {
+		if stopped := l.stop(append(upstreams, gateway)...); err == nil {
+			err = stopped
+		}
+	}()
+	owners, err := l.environments(ctx, (n+fromEach-1)/fromEach)
+	if err != nil {
+		return w, err
+	}
+	all, err := l.spread(ctx, n, owners)
+	if err != nil {
+		return w, err
+	}
+	of := func(of func(int) int64) (sum int64) {
+		for _, u := range upstreams {
+			sum += of(u.pid)
+		}
+		return sum
+	}
+	cpu := func() [3]time.Duration {
+		return [3]time.Duration{cpuTime(gateway.pid), time.Duration(of(func(pid int) int64 { return int64(cpuTime(pid)) })), cpuTime(self())}
+	}
+	if w.base, err = gateway.memory(ctx); err != nil {
+		return w, err
+	}
+	w.upstream = -of(resident)
+	before, began := cpu(), time.Now()
+	c := admit(ctx, n, func(i int) target { return all[i].at(gateway) })
+	defer c.disperse()
+	if err := gateway.polls(c.ctx, min(n, admitted*origins)); err != nil {
+		return w, err
+	}
+	w.joined = time.Since(began)
+	for i, used := range cpu() {
+		w.joining[i] = used - before[i]
+	}
+	if err := w.watch(c, l.watching(), cpu); err != nil {
+		return w, err
+	}
+	now, err := gateway.look(c.ctx)
+	if err != nil {
+		return w, err
+	}
+	w.polls = int(now.sum("realtime_gw_upstream_calls", `kind="known"`))
+	if origins*admitted >= n {
+		if err := w.listen(l, c, all); err != nil {
+			return w, err
+		}
+	}
+	w.upstream += of(resident)
+	w.memory, err = gateway.memory(c.ctx)
+	return w, err
+}
+
+// polls returns when a gateway has so many polls open.
+func (c *child) polls(ctx context.Context, want int) error {
+	return c.until(ctx, fmt.Sprint(want, " polls"), func(now look) bool { return int(now.sum("realtime_gw_upstream_calls", `kind="known"`)) >= want })
+}
+
+// watch lets time pass, and sees what that costs.
+func (w *waiting) watch(c *crowd, while time.Duration, cpu func() [3]time.Duration) error {
+	before, refused := cpu(), c.refused()
+	began := time.Now()
+	select {
+	case <-time.After(while):
+	case <-c.ctx.Done():
+		return context.Cause(c.ctx)
+	}
+	for i, used := range cpu() {
+		w.idle[i] = float64(used-before[i]) / float64(time.Since(began))
+	}
+	w.refused = c.refused()
+	for status, n := range refused {
+		w.refused[status] -= n
+	}
+	return nil
+}
+
+// listen has some of the runs change.
+func (w *waiting) listen(l *lab, c *crowd, all []run) error {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range l.changes {
+		of := all[random.IntN(len(all))]
+		number, commit := l.update(of.table, of.id)
+		heard, err := c.hear(1, number, commit)
+		if err != nil {
+			return err
+		}
+		w.delays = append(w.delays, heard...)
+	}
+	return nil
+}
+
+func (l *lab) reportWaiting(kinds ...waiting) {
+	rows := [][]string{{""}, {"until they wait, s"}, {"CPU of that, s: gateway, upstreams, clients"}, {"polls that wait upstream"},
+		{"refused meanwhile, by status"}, {"gateway: heap and stacks, MiB"}, {"of that for each client, KiB"}, {"gateway: resident, MiB"},
+		{"upstreams: resident, more than before, for each poll, KiB"}, {"CPU while they wait, cores"}, {"a commit to its client, median and p99, ms"}}
+	add := func(cells ...string) {
+		for i, cell := range cells {
+			rows[i] = append(rows[i], cell)
+		}
+	}
+	for _, w := range kinds {
+		heard := "-"
+		if len(w.delays) > 0 {
+			heard = ms(median(w.delays)) + ", " + ms(quantile(w.delays, 0.99))
+		}
+		kib := func(n int64, of int) string { return fmt.Sprintf("%.1f", float64(n)/1024/float64(of)) }
+		add(fmt.Sprintf("%d clients, upstreams: %d", w.clients, w.origins), fmt.Sprintf("%.1f", w.joined.Seconds()),
+			fmt.Sprintf("%.1f, %.1f, %.1f", w.joining[0].Seconds(), w.joining[1].Seconds(), w.joining[2].Seconds()), fmt.Sprint(w.polls), statuses(w.refused),
+			mib(w.memory.heap+w.memory.stacks), kib(w.memory.heap+w.memory.stacks-w.base.heap-w.base.stacks, w.clients), mib(w.memory.rss),
+			kib(w.upstream, w.polls), fmt.Sprintf("%.2f, %.2f, %.2f", w.idle[0], w.idle[1], w.idle[2]), heard)
+	}
+	l.say("%s\n", table(rows))
+	l.hold(
+		bound{what: "refused, with room for all", got: float64(total(kinds[0].refused)), limit: 0},
+		bound{what: "polls at one upstream", got: float64(kinds[1].polls), limit: admitted},
+		bound{what: "refused by one upstream, but with another status than 503", got: float64(total(kinds[1].refused) - kinds[1].refused[503]), limit: 0},
+	)
+}
+
+// statuses writes how often each came.
+func statuses(of map[int]int) string {
+	var words []string
+	for _, status := range []int{429, 503} {
+		if of[status] > 0 {
+			words = append(words, fmt.Sprintf("%d: %d times", status, of[status]))
+		}
+	}
+	if words == nil {
+		return "none"
+	}
+	return strings.Join(words, ", ")
+}
+
+func total(of map[int]int) (sum int) {
+	for _, n := range of {
+		sum += n
+	}
+	return sum
+}
