@@ -11,7 +11,7 @@ type bound struct {
 	got   float64
 	limit float64 // the most that it may be
 	least bool    // the limit is the least
-	timed bool    // depends on how fast the machine is just now
+	timed bool    // depends on the machine, and on what else it does
 }
 
 func (b bound) met() bool {

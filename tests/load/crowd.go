@@ -106,21 +106,20 @@ func (c *crowd) client(t target, i int) *client {
 func admit(ctx context.Context, n int, of func(i int) target) *crowd {
 	c := newCrowd(ctx, n)
 	c.tolerant = true
-	turns := make(chan struct{}, joining)
+	turns := make(chan struct{}, 4*joining) // for the first try of each
 	for i := range n {
 		client := c.client(of(i), i)
 		c.done.Go(func() {
-			for {
-				turns <- struct{}{}
-				_, err := client.catchUp(c.ctx)
-				<-turns
-				if err == nil {
-					break
-				}
-				if !c.bears(err) {
-					c.leave(err)
-					return
-				}
+			turns <- struct{}{}
+			_, err := client.catchUp(c.ctx)
+			<-turns
+			for err != nil && c.bears(err) {
+				_, err = client.catchUp(c.ctx)
+			}
+			if err != nil {
+				client.close()
+				c.leave(err)
+				return
 			}
 			c.follow(client, i)
 		})

@@ -2,8 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
+	crand "crypto/rand"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 
 	"github.com/realtime-gw/realtime-gw/internal/runid"
@@ -17,8 +18,8 @@ func (l *lab) environments(ctx context.Context, n int) ([]environment, error) {
 	mint := runid.NewMinter(runid.MinterConfig{})
 	made := make([]environment, n)
 	for i := range made {
-		made[i] = environment{mint.Mint(runid.Legacy), "tr_dev_" + strings.ToLower(rand.Text())}
-		short := strings.ToLower(rand.Text())
+		made[i] = environment{mint.Mint(runid.Legacy), "tr_dev_" + strings.ToLower(crand.Text())}
+		short := strings.ToLower(crand.Text())
 		_, err := l.pool.Exec(ctx, `
 			INSERT INTO public."RuntimeEnvironment" (id, slug, "apiKey", "pkApiKey", type, shortcode, "organizationId", "projectId")
 			VALUES ($1, $2, $3, $4, 'DEVELOPMENT', $5, $6, $7)`,
@@ -38,7 +39,8 @@ type run struct {
 }
 
 // spread makes n runs and shares them among environments, each of which has its runs in one
-// table, in turn.
+// table, in turn. They are in no order: an environment may not begin all of its own at the
+// same moment.
 func (l *lab) spread(ctx context.Context, n int, owners []environment) ([]run, error) {
 	var runs []run
 	for i, owner := range owners {
@@ -52,6 +54,8 @@ func (l *lab) spread(ctx context.Context, n int, owners []environment) ([]run, e
 			runs = append(runs, run{table, id, owner})
 		}
 	}
+	random := rand.New(rand.NewPCG(1, 2))
+	random.Shuffle(len(runs), func(i, j int) { runs[i], runs[j] = runs[j], runs[i] })
 	return runs, nil
 }
 

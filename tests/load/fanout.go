@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -11,9 +12,8 @@ const fanCommits = 3
 
 // fanned is what the commits of one round came to.
 type fanned struct {
-	last, middle, p99  time.Duration // of all clients, the median of the commits
-	serverCPU, selfCPU time.Duration // for each commit
-	upstreamCPU        time.Duration
+	last, middle, p99 time.Duration // of all clients, the median of the commits
+	cpu               cpu           // for each commit
 }
 
 // fan is something that clients can follow a feed at.
@@ -113,18 +113,12 @@ func (l *lab) fan(ctx context.Context, k *fan, n int) (got fanned, err error) {
 		return got, err
 	}
 	defer c.disperse()
-	pids := []int{self(), l.upstream.pid}
+	pids := []int{os.Getpid(), l.upstream.pid}
 	if k.server != nil {
 		pids = append(pids, k.server.pid)
 	}
-	cpu := func(pids ...int) (sum time.Duration) {
-		for _, pid := range pids {
-			sum += cpuTime(pid)
-		}
-		return sum
-	}
 	var last, middle, p99 []time.Duration
-	var mine, servers, upstream time.Duration
+	var before cpu
 	for i := range 1 + fanCommits {
 		if err := c.all(); err != nil {
 			return got, err
@@ -138,7 +132,7 @@ func (l *lab) fan(ctx context.Context, k *fan, n int) (got fanned, err error) {
 			return got, err
 		}
 		if i == 1 {
-			mine, upstream, servers = cpu(self()), cpu(l.upstream.pid), cpu(pids[2:]...)
+			before = used(k.server, l.upstream)
 		}
 		number, commit := k.commit(f)
 		delays, err := c.hear(n, number, commit)
@@ -152,8 +146,7 @@ func (l *lab) fan(ctx context.Context, k *fan, n int) (got fanned, err error) {
 	if err := quiet(c.ctx, pids...); err != nil {
 		return got, err
 	}
-	return fanned{median(last), median(middle), median(p99), (cpu(pids[2:]...) - servers) / fanCommits,
-		(cpu(self()) - mine) / fanCommits, (cpu(l.upstream.pid) - upstream) / fanCommits}, nil
+	return fanned{median(last), median(middle), median(p99), used(k.server, l.upstream).since(before, fanCommits)}, nil
 }
 
 func (l *lab) reportFans(fans []*fan, n int) {
@@ -169,12 +162,12 @@ func (l *lab) reportFans(fans []*fan, n int) {
 		all := pluck(k.rounds, last)
 		rows = append(rows, []string{k.name, ms(median(all)), ms(quantile(all, 0)) + " to " + ms(quantile(all, 1)), fmt.Sprintf("%.2f", float64(median(all))/base),
 			ms(figure(k, func(f fanned) time.Duration { return f.p99 })), ms(figure(k, func(f fanned) time.Duration { return f.middle })),
-			ms(figure(k, func(f fanned) time.Duration { return f.serverCPU })), ms(figure(k, func(f fanned) time.Duration { return f.upstreamCPU })),
-			ms(figure(k, func(f fanned) time.Duration { return f.selfCPU }))})
+			ms(figure(k, func(f fanned) time.Duration { return f.cpu.server })), ms(figure(k, func(f fanned) time.Duration { return f.cpu.upstream })),
+			ms(figure(k, func(f fanned) time.Duration { return f.cpu.clients }))})
 	}
 	l.say("%s\n", table(rows))
 	upstream := func(k *fan) float64 {
-		return max(float64(figure(k, func(f fanned) time.Duration { return f.upstreamCPU })), float64(10*time.Microsecond))
+		return max(float64(figure(k, func(f fanned) time.Duration { return f.cpu.upstream })), float64(10*time.Microsecond))
 	}
 	l.hold(
 		bound{what: fmt.Sprintf("the last of %d clients, over bare", n), got: float64(figure(fans[1], last)) / base, limit: 1.5, timed: true},

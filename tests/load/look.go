@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -80,7 +79,10 @@ func (c *child) until(ctx context.Context, what string, so func(look) bool) erro
 	defer tick.Stop()
 	for {
 		now, err := c.look(ctx)
-		if err != nil || so(now) {
+		if err == nil && so(now) {
+			return nil
+		}
+		if err != nil && ctx.Err() == nil {
 			return err
 		}
 		select {
@@ -165,6 +167,3 @@ func post(ctx context.Context, url string, body []byte) error {
 	}
 	return nil
 }
-
-// self is this program, which is the clients.
-func self() int { return os.Getpid() }

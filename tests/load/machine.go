@@ -61,7 +61,33 @@ func cpuTime(pid int) (sum time.Duration) {
 	return sum
 }
 
-// ticks is the same, to 10 ms, and costs less to find out.
+// cpu is what processes have used, user and system.
+type cpu struct{ server, upstream, clients time.Duration }
+
+// used is what a server, upstreams and this program have used so far.
+func used(server *child, upstreams ...*child) (c cpu) {
+	if server != nil {
+		c.server = cpuTime(server.pid)
+	}
+	for _, u := range upstreams {
+		c.upstream += cpuTime(u.pid)
+	}
+	c.clients = cpuTime(os.Getpid())
+	return c
+}
+
+// since is what came on top of before, for each of n.
+func (c cpu) since(before cpu, n int) cpu {
+	d := time.Duration(n)
+	return cpu{(c.server - before.server) / d, (c.upstream - before.upstream) / d, (c.clients - before.clients) / d}
+}
+
+// seconds writes all three.
+func (c cpu) seconds() string {
+	return fmt.Sprintf("%.2f, %.2f, %.2f", c.server.Seconds(), c.upstream.Seconds(), c.clients.Seconds())
+}
+
+// ticks is the same as cpuTime, to 10 ms, and costs less to find out.
 func ticks(pid int) time.Duration {
 	text := file(fmt.Sprintf("/proc/%d/stat", pid))
 	words := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])

@@ -20,12 +20,11 @@ const (
 type waiting struct {
 	clients, origins int
 	joined           time.Duration // until all waited, or as many as can
-	joining          [3]time.Duration
+	joining, idle    cpu           // idle is for each second
 	polls            int
-	base, memory     memory // of the gateway, before and with them
-	upstream         int64  // memory that came on top
-	idle             [3]float64
-	refused          map[int]int // while waiting was watched
+	base, memory     memory      // of the gateway, before and with them
+	upstream         int64       // memory that came on top
+	early, refused   map[int]int // refusals until they waited, and while that was watched
 	delays           []time.Duration
 }
 
@@ -79,43 +78,40 @@ func (l *lab) wait(ctx context.Context, n, origins int) (w waiting, err error) {
 	if err != nil {
 		return w, err
 	}
-	of := func(of func(int) int64) (sum int64) {
-		for _, u := range upstreams {
-			sum += of(u.pid)
-		}
-		return sum
-	}
-	cpu := func() [3]time.Duration {
-		return [3]time.Duration{cpuTime(gateway.pid), time.Duration(of(func(pid int) int64 { return int64(cpuTime(pid)) })), cpuTime(self())}
-	}
+	now := func() cpu { return used(gateway, upstreams...) }
 	if w.base, err = gateway.memory(ctx); err != nil {
 		return w, err
 	}
-	w.upstream = -of(resident)
-	before, began := cpu(), time.Now()
+	for _, u := range upstreams {
+		w.upstream -= resident(u.pid)
+	}
+	before, began := now(), time.Now()
 	c := admit(ctx, n, func(i int) target { return all[i].at(gateway) })
 	defer c.disperse()
 	if err := gateway.polls(c.ctx, min(n, admitted*origins)); err != nil {
 		return w, err
 	}
-	w.joined = time.Since(began)
-	for i, used := range cpu() {
-		w.joining[i] = used - before[i]
-	}
-	if err := w.watch(c, l.watching(), cpu); err != nil {
+	w.joined, w.joining = time.Since(began), now().since(before, 1)
+	// And whoever has no place there has been told so.
+	if err := c.until(func() bool { return total(c.refused()) >= n-admitted*origins }); err != nil {
 		return w, err
 	}
-	now, err := gateway.look(c.ctx)
+	if err := w.watch(c, l.watching(), now); err != nil {
+		return w, err
+	}
+	metrics, err := gateway.look(c.ctx)
 	if err != nil {
 		return w, err
 	}
-	w.polls = int(now.sum("realtime_gw_upstream_calls", `kind="known"`))
+	w.polls = int(metrics.sum("realtime_gw_upstream_calls", `kind="known"`))
 	if origins*admitted >= n {
 		if err := w.listen(l, c, all); err != nil {
 			return w, err
 		}
 	}
-	w.upstream += of(resident)
+	for _, u := range upstreams {
+		w.upstream += resident(u.pid)
+	}
 	w.memory, err = gateway.memory(c.ctx)
 	return w, err
 }
@@ -126,19 +122,21 @@ func (c *child) polls(ctx context.Context, want int) error {
 }
 
 // watch lets time pass, and sees what that costs.
-func (w *waiting) watch(c *crowd, while time.Duration, cpu func() [3]time.Duration) error {
-	before, refused := cpu(), c.refused()
+func (w *waiting) watch(c *crowd, while time.Duration, now func() cpu) error {
+	before := now()
+	w.early = c.refused()
 	began := time.Now()
 	select {
 	case <-time.After(while):
 	case <-c.ctx.Done():
 		return context.Cause(c.ctx)
 	}
-	for i, used := range cpu() {
-		w.idle[i] = float64(used-before[i]) / float64(time.Since(began))
+	w.idle = now().since(before, 1)
+	for _, each := range []*time.Duration{&w.idle.server, &w.idle.upstream, &w.idle.clients} {
+		*each = time.Duration(float64(*each) / time.Since(began).Seconds())
 	}
 	w.refused = c.refused()
-	for status, n := range refused {
+	for status, n := range w.early {
 		w.refused[status] -= n
 	}
 	return nil
@@ -161,8 +159,8 @@ func (w *waiting) listen(l *lab, c *crowd, all []run) error {
 
 func (l *lab) reportWaiting(kinds ...waiting) {
 	rows := [][]string{{""}, {"until they wait, s"}, {"CPU of that, s: gateway, upstreams, clients"}, {"polls that wait upstream"},
-		{"refused meanwhile, by status"}, {"gateway: heap and stacks, MiB"}, {"of that for each client, KiB"}, {"gateway: resident, MiB"},
-		{"upstreams: resident, more than before, for each poll, KiB"}, {"CPU while they wait, cores"}, {"a commit to its client, median and p99, ms"}}
+		{"refused until then, by status"}, {"refused while that was watched, by status"}, {"gateway: heap and stacks, MiB"}, {"of that for each client, KiB"}, {"gateway: resident, MiB"},
+		{"upstreams: resident, more than before, for each poll, KiB"}, {"CPU while they wait, cores: gateway, upstreams, clients"}, {"a commit to its client, median and p99, ms"}}
 	add := func(cells ...string) {
 		for i, cell := range cells {
 			rows[i] = append(rows[i], cell)
@@ -175,15 +173,15 @@ func (l *lab) reportWaiting(kinds ...waiting) {
 		}
 		kib := func(n int64, of int) string { return fmt.Sprintf("%.1f", float64(n)/1024/float64(of)) }
 		add(fmt.Sprintf("%d clients, upstreams: %d", w.clients, w.origins), fmt.Sprintf("%.1f", w.joined.Seconds()),
-			fmt.Sprintf("%.1f, %.1f, %.1f", w.joining[0].Seconds(), w.joining[1].Seconds(), w.joining[2].Seconds()), fmt.Sprint(w.polls), statuses(w.refused),
+			w.joining.seconds(), fmt.Sprint(w.polls), statuses(w.early), statuses(w.refused),
 			mib(w.memory.heap+w.memory.stacks), kib(w.memory.heap+w.memory.stacks-w.base.heap-w.base.stacks, w.clients), mib(w.memory.rss),
-			kib(w.upstream, w.polls), fmt.Sprintf("%.2f, %.2f, %.2f", w.idle[0], w.idle[1], w.idle[2]), heard)
+			kib(w.upstream, w.polls), w.idle.seconds(), heard)
 	}
 	l.say("%s\n", table(rows))
 	l.hold(
-		bound{what: "refused, with room for all", got: float64(total(kinds[0].refused)), limit: 0},
+		bound{what: "refused, with room for all", got: float64(total(kinds[0].early) + total(kinds[0].refused)), limit: 0},
 		bound{what: "polls at one upstream", got: float64(kinds[1].polls), limit: admitted},
-		bound{what: "refused by one upstream, but with another status than 503", got: float64(total(kinds[1].refused) - kinds[1].refused[503]), limit: 0},
+		bound{what: "refused by one upstream, but with another status than 503", got: float64(total(kinds[1].refused) - kinds[1].refused[503] + kinds[1].early[429]), limit: 0},
 	)
 }
 

@@ -18,11 +18,10 @@ const readersAtOnce = 50
 
 // reading is one reading of the whole feed.
 type reading struct {
-	took        time.Duration
-	size        int64
-	server, own time.Duration // CPU
-	upstream    time.Duration
-	peak        int64 // of the server
+	took time.Duration
+	size int64
+	cpu  cpu
+	peak int64 // memory of the server
 }
 
 // way is one way to read the feed.
@@ -125,12 +124,12 @@ func (w *way) measure(ctx context.Context, upstream *child) (err error) {
 		server = w.server
 	}
 	resetPeak(server.pid)
-	before := [3]time.Duration{cpuTime(server.pid), cpuTime(upstream.pid), cpuTime(self())}
+	before := used(server, upstream)
 	var r reading
 	began := time.Now()
 	r.size, err = read(ctx, w.parts, io.Discard)
 	r.took = time.Since(began)
-	r.server, r.upstream, r.own = cpuTime(server.pid)-before[0], cpuTime(upstream.pid)-before[1], cpuTime(self())-before[2]
+	r.cpu = used(server, upstream).since(before, 1)
 	r.peak = peakMemory(server.pid)
 	w.rounds = append(w.rounds, r)
 	return err
@@ -142,17 +141,17 @@ func (l *lab) reportReading(ways []*way) {
 	rows := [][]string{{"", "MiB", "seconds", "least to most", "MiB/s", "ratio", "server CPU s", "upstream CPU s", "client CPU s", "peak MiB"}}
 	took := func(r reading) time.Duration { return r.took }
 	base := median(pluck(ways[0].rounds, took))
-	cpu := func(w *way, of func(reading) time.Duration) string {
+	seconds := func(w *way, of func(reading) time.Duration) string {
 		return fmt.Sprintf("%.2f", median(pluck(w.rounds, of)).Seconds())
 	}
 	for _, w := range ways {
 		times := pluck(w.rounds, took)
-		size, seconds := w.rounds[0].size, median(times).Seconds()
-		rows = append(rows, []string{w.name, mib(size), fmt.Sprintf("%.3f", seconds),
+		size, whole := w.rounds[0].size, median(times).Seconds()
+		rows = append(rows, []string{w.name, mib(size), fmt.Sprintf("%.3f", whole),
 			fmt.Sprintf("%.3f to %.3f", quantile(times, 0).Seconds(), quantile(times, 1).Seconds()),
-			mib(int64(float64(size) / seconds)), fmt.Sprintf("%.2f", float64(median(times))/float64(base)),
-			cpu(w, func(r reading) time.Duration { return r.server }), cpu(w, func(r reading) time.Duration { return r.upstream }),
-			cpu(w, func(r reading) time.Duration { return r.own }),
+			mib(int64(float64(size) / whole)), fmt.Sprintf("%.2f", float64(median(times))/float64(base)),
+			seconds(w, func(r reading) time.Duration { return r.cpu.server }), seconds(w, func(r reading) time.Duration { return r.cpu.upstream }),
+			seconds(w, func(r reading) time.Duration { return r.cpu.clients }),
 			mib(quantile(pluck(w.rounds, func(r reading) int64 { return r.peak }), 1))})
 	}
 	l.say("%s\n", table(rows))
@@ -163,7 +162,7 @@ func (l *lab) reportReading(ways []*way) {
 func (l *lab) crowded(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	defer cancel()
-	rows := [][]string{{"clients at the same time", "gateway's peak MiB", "seconds until the last was done", "MiB/s together", "gateway CPU s", "upstream CPU s", "clients' CPU s"}}
+	rows := [][]string{{"clients at the same time", "gateway's peak MiB", "seconds until the last was done", "MiB/s together", "CPU of gateway, upstream, clients, s"}}
 	many := min(readersAtOnce, l.most)
 	var peaks []int64
 	for _, n := range []int{1, many} {
@@ -171,7 +170,7 @@ func (l *lab) crowded(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		before := [3]time.Duration{cpuTime(gateway.pid), cpuTime(l.upstream.pid), cpuTime(self())}
+		before := used(gateway, l.upstream)
 		resetPeak(gateway.pid)
 		g, each := errgroup.WithContext(ctx)
 		sizes := make([]int64, n)
@@ -191,11 +190,10 @@ func (l *lab) crowded(ctx context.Context) error {
 			size += s
 		}
 		peaks = append(peaks, peakMemory(gateway.pid))
-		seconds := func(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
-		rows = append(rows, []string{fmt.Sprint(n), mib(peaks[len(peaks)-1]), seconds(took), mib(int64(float64(size) / took.Seconds())),
-			seconds(cpuTime(gateway.pid) - before[0]), seconds(cpuTime(l.upstream.pid) - before[1]), seconds(cpuTime(self()) - before[2])})
+		rows = append(rows, []string{fmt.Sprint(n), mib(peaks[len(peaks)-1]), fmt.Sprintf("%.2f", took.Seconds()), mib(int64(float64(size) / took.Seconds())),
+			used(gateway, l.upstream).since(before, 1).seconds()})
 	}
 	l.say("The same feed, each time at a gateway that has just started:\n\n%s\n", table(rows))
-	l.hold(bound{what: fmt.Sprintf("peak memory with %d clients, beyond that with one, MiB", many), got: float64(max(peaks[1]-peaks[0], 1)) / (1 << 20), limit: 32})
+	l.hold(bound{what: fmt.Sprintf("peak memory with %d clients, beyond that with one, MiB", many), got: float64(max(peaks[1]-peaks[0], 1)) / (1 << 20), limit: 32, timed: true})
 	return nil
 }
