@@ -21,7 +21,7 @@ func (l *lab) atOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := admit(ctx, n, func(i int) target { return all[i].at(gateway) })
+	c := admit(ctx, n, n, func(i int) target { return all[i].at(gateway) })
 	defer c.disperse()
 	rows := [][]string{{"after s", "clients of one environment that wait", "refused so far"}}
 	began := time.Now()

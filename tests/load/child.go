@@ -50,7 +50,7 @@ func (l *lab) begin(name string, command []string, env ...string) (*child, error
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // the child has its own
 	c.cmd.Env = append([]string{"HOME=" + os.Getenv("HOME"), "PATH=" + os.Getenv("PATH"), "REALTIME_GW_ADDR=127.0.0.1:0",
 		"REALTIME_GW_METRICS_ADDR=127.0.0.1:0", "REALTIME_GW_DRAIN=0s"}, env...)
 	c.cmd.Stderr = log

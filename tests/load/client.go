@@ -136,8 +136,10 @@ func (c *client) tryAsk(ctx context.Context, live bool) (a answer, err error) {
 }
 
 func (c *client) request(live bool) {
-	b := append(c.out[:0], "GET "...)
-	b = append(append(b, c.path...), "offset="...)
+	b := c.out[:0]
+	b = append(b, "GET "...)
+	b = append(b, c.path...)
+	b = append(b, "offset="...)
 	b = append(b, c.offset...)
 	if len(c.handle) > 0 {
 		b = append(b, "&handle="...)
@@ -147,11 +149,16 @@ func (c *client) request(live bool) {
 		b = append(b, "&live=true&cursor="...)
 		b = append(b, c.cursor...)
 	}
-	b = append(append(append(b, " HTTP/1.1\r\nHost: "...), c.addr...), "\r\n"...)
+	b = append(b, " HTTP/1.1\r\nHost: "...)
+	b = append(b, c.addr...)
+	b = append(b, "\r\n"...)
 	if c.token != "" {
-		b = append(append(append(b, "Authorization: Bearer "...), c.token...), "\r\n"...)
+		b = append(b, "Authorization: Bearer "...)
+		b = append(b, c.token...)
+		b = append(b, "\r\n"...)
 	}
-	c.out = append(b, "\r\n"...)
+	b = append(b, "\r\n"...)
+	c.out = b
 }
 
 // head is what counts of an answer's head. The place goes to the client at once.
@@ -222,7 +229,7 @@ func (c *client) read(h head) (size int64, err error) {
 		n, err := io.ReadFull(c.in, c.body)
 		return int64(n), err
 	}
-	var body io.Reader = io.LimitReader(c.in, h.length)
+	body := io.LimitReader(c.in, h.length)
 	if h.chunked {
 		body = httputil.NewChunkedReader(c.in)
 	}

@@ -102,11 +102,12 @@ func (c *crowd) client(t target, i int) *client {
 	return made
 }
 
-// admit has n clients come, who come again where they are refused, and waits for nobody.
-func admit(ctx context.Context, n int, of func(i int) target) *crowd {
+// admit has n clients come, so many at the same time, who come again where they are refused,
+// and waits for nobody.
+func admit(ctx context.Context, n, atOnce int, of func(i int) target) *crowd {
 	c := newCrowd(ctx, n)
 	c.tolerant = true
-	turns := make(chan struct{}, 4*joining) // for the first try of each
+	turns := make(chan struct{}, atOnce) // for the first try of each
 	for i := range n {
 		client := c.client(of(i), i)
 		c.done.Go(func() {

@@ -9,7 +9,7 @@
 // `realtime-gw shapes` as the upstream and `realtime-gw serve` in front of it, each in a
 // process of its own. The clients are this process (crowd.go, client.go): each has a
 // connection and a goroutine, and speaks HTTP/1.1 by hand. All processes end with this
-// one, however it ends. It needs Linux.
+// one, however it ends. All of it takes about a quarter of an hour. It needs Linux, and nginx.
 //
 // Everything that is compared is measured in one run and in turns, because a machine that
 // is busy with something else is so for all of it: with a handler that does nothing but

@@ -54,6 +54,9 @@ func (l *lab) spread(ctx context.Context, n int, owners []environment) ([]run, e
 			runs = append(runs, run{table, id, owner})
 		}
 	}
+	if err := l.vacuum(ctx); err != nil {
+		return nil, err
+	}
 	random := rand.New(rand.NewPCG(1, 2))
 	random.Shuffle(len(runs), func(i, j int) { runs[i], runs[j] = runs[j], runs[i] })
 	return runs, nil

@@ -60,7 +60,7 @@ func (l *lab) latency(ctx context.Context) error {
 	}
 	rows := [][]string{{"", "median", "least to most of a round", "p99", "median over direct's", "p99 over direct's"}}
 	medians := func(k [][]time.Duration) []time.Duration {
-		return pluck(k, func(r []time.Duration) time.Duration { return median(r) })
+		return pluck(k, median[time.Duration])
 	}
 	p99s := func(k [][]time.Duration) time.Duration {
 		return median(pluck(k, func(r []time.Duration) time.Duration { return quantile(r, 0.99) }))

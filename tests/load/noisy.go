@@ -51,7 +51,7 @@ func (l *lab) noisy(ctx context.Context) error {
 		}
 	}
 	at := func(i int) target { return target{gateway.addr, "/realtime/v1/runs?tags=quiet&", owners[i].key} }
-	c := admit(ctx, len(owners), at)
+	c := admit(ctx, len(owners), joining, at)
 	defer c.disperse()
 	if err := c.all(); err != nil {
 		return err

@@ -31,3 +31,13 @@ func (l *lab) addRuns(ctx context.Context, table runid.Table, environment, tag s
 	}
 	return ids, nil
 }
+
+// vacuum does what Postgres would do by itself, in the middle of what is measured.
+func (l *lab) vacuum(ctx context.Context) error {
+	for _, t := range sides {
+		if _, err := l.pool.Exec(ctx, "VACUUM ANALYZE public."+t.SQL()); err != nil {
+			return fmt.Errorf("vacuum %s: %w", t.Name(), err)
+		}
+	}
+	return nil
+}

@@ -38,10 +38,9 @@ func (l *lab) snapshot(ctx context.Context) error {
 		if _, err := l.addRuns(ctx, t, l.demo.EnvironmentID, bulkTag, l.rows); err != nil {
 			return err
 		}
-		// Else Postgres does it by itself, in the middle of what is measured.
-		if _, err := l.pool.Exec(ctx, "VACUUM ANALYZE public."+t.SQL()); err != nil {
-			return fmt.Errorf("vacuum %s: %w", t.Name(), err)
-		}
+	}
+	if err := l.vacuum(ctx); err != nil {
+		return err
 	}
 	gateway, err := l.gateway(ctx, l.upstream)
 	if err != nil {
