@@ -32,8 +32,8 @@ cover: ## Run the tests, and say how many of the program's statements they run
 lint: ## Run golangci-lint
 	go run $(GOLANGCI) run
 
-bench: ## Measure: prints the README's tables
-	go run ./tests/bench
+bench: ## Measure what the gateway costs and spares, against its bounds: prints docs/performance.md's tables
+	go run ./tests/load $(BENCH)
 
 BENCH_EMBEDDED := go test -run '^$$' -timeout 60m ./internal/embedded
 

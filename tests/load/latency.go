@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// warmUp commits begin every round and are not measured: they show that the client waits.
+const warmUp = 5
+
+// latency measures how much later one client has a commit through the gateway.
+func (l *lab) latency(ctx context.Context) error {
+	gateway, err := l.gateway(ctx, l.upstream)
+	if err != nil {
+		return err
+	}
+	if err := l.learn(ctx, gateway); err != nil {
+		return err
+	}
+	answer, err := l.record(ctx, gateway)
+	if err != nil {
+		return err
+	}
+	bare, err := l.bare(ctx, answer)
+	if err != nil {
+		return err
+	}
+	l.say("One client of a tag feed over both tables, on a kept connection; commits of one row in the two tables in turn, 5 to 30 ms after the one before was heard; "+
+		"milliseconds from sending COMMIT to the whole answer; %d rounds of each in turn, %d commits a round. Direct: a client with a poll for each of the two shapes. "+
+		"Bare has no database: it is woken over HTTP.\n\n", l.rounds, l.changes)
+	wakes := l.wakes(bare, answer)
+	update := func(f feed, i int) (int, change) { return l.commit(f, i%2) }
+	kinds := []*struct {
+		name   string
+		polls  int
+		at     func(f feed, i int) target
+		commit func(f feed, i int) (int, change)
+		rounds [][]time.Duration
+	}{
+		{name: "direct", polls: 2, at: func(f feed, i int) target { return l.direct(l.upstream.addr, f.tag)[i] }, commit: update},
+		{name: "gateway", polls: 1, at: func(f feed, _ int) target { return l.via(gateway, f.tag) }, commit: update},
+		{name: "bare", polls: 1, at: func(f feed, _ int) target { return l.via(bare, f.tag) },
+			commit: func(f feed, _ int) (int, change) { return wakes(f) }},
+	}
+	for round := range l.rounds {
+		for i := range kinds {
+			k := kinds[(round+i)%len(kinds)]
+			f, err := l.feed(ctx)
+			if err != nil {
+				return err
+			}
+			delays, err := alone(ctx, l.changes, k.polls, func(i int) target { return k.at(f, i) }, func(i int) (int, change) { return k.commit(f, i) })
+			if err != nil {
+				return fmt.Errorf("%s: %w", k.name, err)
+			}
+			k.rounds = append(k.rounds, delays)
+		}
+	}
+	rows := [][]string{{"", "median", "least to most of a round", "p99", "median over direct's", "p99 over direct's"}}
+	medians := func(k [][]time.Duration) []time.Duration {
+		return pluck(k, median[time.Duration])
+	}
+	p99s := func(k [][]time.Duration) time.Duration {
+		return median(pluck(k, func(r []time.Duration) time.Duration { return quantile(r, 0.99) }))
+	}
+	base, base99 := median(medians(kinds[0].rounds)), p99s(kinds[0].rounds)
+	for _, k := range kinds {
+		all := medians(k.rounds)
+		rows = append(rows, []string{k.name, ms(median(all)), ms(quantile(all, 0)) + " to " + ms(quantile(all, 1)), ms(p99s(k.rounds)),
+			ms(median(all) - base), ms(p99s(k.rounds) - base99)})
+	}
+	l.say("%s\n", table(rows))
+	added := median(medians(kinds[1].rounds)) - base
+	l.hold(bound{what: "added at the median, ms", got: float64(added) / float64(time.Millisecond), limit: 0.3, timed: true})
+	return nil
+}
+
+// alone measures the commits of one round, which one client hears, with one poll or two.
+func alone(ctx context.Context, changes, polls int, at func(int) target, next func(i int) (int, change)) ([]time.Duration, error) {
+	c, err := gather(ctx, polls, at)
+	if err != nil {
+		return nil, err
+	}
+	defer c.disperse()
+	random := rand.New(rand.NewPCG(1, 2))
+	var delays []time.Duration
+	for i := range warmUp + changes {
+		select {
+		case <-time.After(5*time.Millisecond + time.Duration(random.Int64N(int64(25*time.Millisecond)))):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+		number, commit := next(i)
+		heard, err := c.hear(1, number, commit)
+		if err != nil {
+			return nil, err
+		}
+		if i >= warmUp {
+			delays = append(delays, heard...)
+		}
+	}
+	return delays, nil
+}
