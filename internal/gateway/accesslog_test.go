@@ -142,3 +142,16 @@ func TestRequestID(t *testing.T) {
 		t.Errorf("two requests have the id %s", a)
 	}
 }
+
+// What is added to a request's logger on its way stands in its last line, too.
+func TestAccessLogHasWhatWasAdded(t *testing.T) {
+	var log bytes.Buffer
+	e := &entrance{log: zerolog.New(&log), observer: nobody{}, next: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		zerolog.Ctx(r.Context()).UpdateContext(func(c zerolog.Context) zerolog.Context { return c.Str("trace_id", "17") })
+		zerolog.Ctx(r.Context()).Info().Msg("on the way")
+	})}
+	e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
+	if n := strings.Count(log.String(), `"trace_id":"17"`); n != 2 {
+		t.Errorf("%d of two lines have it: %s", n, &log)
+	}
+}

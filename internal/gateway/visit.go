@@ -29,7 +29,7 @@ type visit struct {
 
 	// Made when somebody wants to log, and let go before the request waits. Two may
 	// want to at the same time, as both sides of a feed are asked at once.
-	logger atomic.Pointer[zerolog.Logger]
+	logger atomic.Pointer[logger]
 }
 
 type visitKey struct{}
@@ -52,16 +52,23 @@ func (v *visit) Value(key any) any {
 	if found := v.Context.Value(key); found != nil || v.entrance == nil {
 		return found
 	}
-	return v.log().WithContext(context.Background()).Value(key)
+	return v.log().within.Value(key)
+}
+
+// logger is a request's, and a context that gives this very one to zerolog.Ctx: what is
+// added to it on the way is then in every line.
+type logger struct {
+	*zerolog.Logger
+	within context.Context
 }
 
 // log is the logger of the request: it adds its id to every line.
-func (v *visit) log() *zerolog.Logger {
+func (v *visit) log() *logger {
 	if known := v.logger.Load(); known != nil {
 		return known
 	}
-	made := v.entrance.log.With().Str("request_id", v.id).Logger()
-	v.logger.CompareAndSwap(nil, &made)
+	within := v.entrance.log.With().Str("request_id", v.id).Logger().WithContext(context.Background())
+	v.logger.CompareAndSwap(nil, &logger{zerolog.Ctx(within), within})
 	return v.log()
 }
 
