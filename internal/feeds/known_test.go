@@ -20,7 +20,8 @@ func TestFeedsAreKnown(t *testing.T) {
 		}
 		return f
 	}
-	if tags(env, []string{"a", "b"}) != tags(env, []string{"a", "b"}) || s.Run(env, v2ID, nil) != s.Run(env, v2ID, nil) {
+	ofTags, ofRun := tags(env, []string{"a", "b"}), s.Run(env, v2ID, nil)
+	if tags(env, []string{"a", "b"}) != ofTags || s.Run(env, v2ID, nil) != ofRun {
 		t.Error("the same feed was made twice")
 	}
 	seen := map[*Feed]string{}

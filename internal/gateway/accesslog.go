@@ -29,13 +29,18 @@ func (v *visit) end() {
 	if answered.Route == "" {
 		answered.Route = unmatched
 	}
-	var line *zerolog.Event
-	if log := v.logger.Load(); log != nil {
-		line = log.Info() // what was added to it on the way stands in this line too
-	} else {
-		line = v.entrance.log.Info().Str("request_id", v.id)
+	log := v.logger.Load() // what was added to it on the way stands in this line too
+	bare := log == nil
+	if bare {
+		log = &v.entrance.log
 	}
-	line.Str("method", loggedMethod(v.method)).
+	log.Info().
+		Func(func(line *zerolog.Event) {
+			if bare {
+				line.Str("request_id", v.id)
+			}
+		}).
+		Str("method", loggedMethod(v.method)).
 		Str("route", answered.Route).
 		Int("status", answered.Status).
 		Int("bytes", answered.Bytes).

@@ -25,7 +25,7 @@ func TestASlowReaderOfAStreamIsNotCutOff(t *testing.T) {
 		s := &stream{unread: newUnread(d, streamUnread)}
 		for range 3 {
 			_, _ = s.Write([]byte("a piece"))
-			if got := d.until[len(d.until)-1].Sub(time.Now()); got != streamUnread {
+			if got := time.Until(d.until[len(d.until)-1]); got != streamUnread {
 				t.Errorf("it has %v", got)
 			}
 			time.Sleep(streamUnread - time.Second)

@@ -62,7 +62,7 @@ func (r *Held) read(side int) {
 // joined is the other side and its place, if this one is about to be read from its
 // beginning by a client that has the other already, and its schema; or -1.
 func (r *Held) joined(side int) (other int, place shapes.Position) {
-	if r.req.Hold == 0 || r.state.Sides[side].Position.Offset.Kind != shapes.BeforeAll {
+	if r.req.Hold == 0 || r.state.Sides[side].Offset.Kind != shapes.BeforeAll {
 		return -1, place
 	}
 	for i := range r.state.Sides {

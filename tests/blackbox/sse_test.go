@@ -91,7 +91,7 @@ func TestAStreamOfEvents(t *testing.T) {
 		want := len(at.ids(t))
 		stream := w.stream(path, sse+at.place(), w.ours.key)
 		h := stream.res.Header
-		if stream.res.StatusCode != 200 || h.Get("Content-Type") != "text/event-stream" || h.Get("Cache-Control") != "no-store" || h.Get("Electric-Cursor") == "" ||
+		if stream.res.StatusCode != http.StatusOK || h.Get("Content-Type") != "text/event-stream" || h.Get("Cache-Control") != "no-store" || h.Get("Electric-Cursor") == "" ||
 			h.Get("Electric-Offset") != at.header.Get("Electric-Offset") || h.Get("Electric-Handle") != at.header.Get("Electric-Handle") {
 			t.Errorf("%s: the head is %d %v", feed, stream.res.StatusCode, h)
 		}

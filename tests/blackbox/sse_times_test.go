@@ -89,7 +89,7 @@ func (d *diary) Write(p []byte) (int, error) {
 // has come, at a moment at which its reader has everything.
 func TestTheTimesOfAStream(t *testing.T) {
 	row := func(at string) []string { return []string{at + " row", at + " up-to-date"} }
-	lines := func(parts ...[]string) []string { return slices.Concat(parts...) }
+	lines := slices.Concat[[]string]
 	alive := func(at ...string) (all []string) {
 		for _, a := range at {
 			all = append(all, a+" : keep-alive")

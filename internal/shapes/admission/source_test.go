@@ -21,7 +21,7 @@ var (
 	start = shapes.Position{}
 	again = shapes.Position{Handle: "h"} // as after a must-refetch: no handle is sent
 	known = shapes.Position{Handle: "h", Offset: shapes.SnapshotEnd}
-	fault = errors.New("no")
+	errNo = errors.New("no")
 )
 
 // upstream counts the calls that it has, and answers when it is told to.
@@ -70,7 +70,7 @@ func (u *upstream) Wait(ctx context.Context, _ *shapes.Definition, pos shapes.Po
 	return &shapes.News{}, u.held(ctx, pos)
 }
 
-func (u *upstream) Down(*shapes.Definition) error { return fault }
+func (u *upstream) Down(*shapes.Definition) error { return errNo }
 
 // asked is a call, and what became of it.
 type asked struct {
@@ -202,13 +202,13 @@ func TestAPageCounts(t *testing.T) {
 		if u.new != 1 || s.Stats().New.Used != 2 {
 			t.Errorf("%d calls, %+v", u.new, s.Stats())
 		}
-		u.answer <- fault
-		if synctest.Wait(); third.err != fault || u.new != 1 {
+		u.answer <- errNo
+		if synctest.Wait(); third.err != errNo || u.new != 1 {
 			t.Errorf("%v, %d calls", third.err, u.new)
 		}
 		fourth.stop()
 		_ = second.page.Close()
-		if synctest.Wait(); s.Stats().New.Used != 0 || u.closedPages != 3 || s.Down(def) != fault {
+		if synctest.Wait(); s.Stats().New.Used != 0 || u.closedPages != 3 || s.Down(def) != errNo {
 			t.Errorf("%+v, %d closed", s.Stats(), u.closedPages)
 		}
 	})

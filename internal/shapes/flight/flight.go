@@ -2,6 +2,7 @@ package flight
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -91,7 +92,7 @@ func (f *flight) fly(ctx context.Context) {
 	g.mu.Lock()
 	waiters := f.waiters
 	if s := f.shape; s != nil {
-		if how, rotated := err.(*shapes.Rotated); rotated {
+		if how, rotated := errors.AsType[*shapes.Rotated](err); rotated {
 			g.store.rotated(s, f.pos, how)
 		} else if err == nil {
 			g.store.keep(s, f.pos, news)

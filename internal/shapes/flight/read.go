@@ -162,8 +162,10 @@ func (g *Group) ended(s *shape, key readKey, err error) {
 
 // heard takes in what an error says about a shape. g.mu is held.
 func (g *Group) heard(s *shape, key readKey, err error) {
-	if _, rotated := errors.AsType[*shapes.Rotated](err); rotated && !begins(key.pos) {
-		how, _ := err.(*shapes.Rotated) // else an answer broke off with it
+	if how, rotated := errors.AsType[*shapes.Rotated](err); rotated && !begins(key.pos) {
+		if error(how) != err {
+			how = nil // an answer broke off with it
+		}
 		g.store.rotated(s, key.pos, how)
 	}
 }

@@ -48,7 +48,7 @@ func (o outage) play(random func(time.Duration) time.Duration) (begun map[string
 			var n int
 			_, _ = fmt.Sscan(p.shape, &n)
 			calls[n]++
-			if o.hit(n) && now.Before(end) && !(o.partly && calls[n]%2 == 0) {
+			if o.hit(n) && now.Before(end) && (!o.partly || calls[n]%2 != 0) {
 				g.fail(p, now, o.rest)
 				if o.partly {
 					begun[p.shape] = append(begun[p.shape], p.begun)
