@@ -29,14 +29,13 @@ func (v *visit) end() {
 	if answered.Route == "" {
 		answered.Route = unmatched
 	}
-	log := v.logger.Load() // what was added to it on the way stands in this line too
-	bare := log == nil
-	if bare {
-		log = &v.entrance.log
+	log, made := &v.entrance.log, v.logger.Load()
+	if made != nil {
+		log = made.Logger // what was added to it on the way stands in this line too
 	}
 	log.Info().
 		Func(func(line *zerolog.Event) {
-			if bare {
+			if made == nil {
 				line.Str("request_id", v.id)
 			}
 		}).
