@@ -77,7 +77,7 @@ func wanted() []wantedTable {
 		{sql: runTable(runid.V2), columns: runs},
 		{sql: `public."BatchTaskRun"`, columns: []string{
 			"id", "friendlyId", "runtimeEnvironmentId", "status", "createdAt", "updatedAt", "completedAt", "runIds", "runCount",
-			"batchVersion", "sealed", "sealedAt", "idempotencyKey", "successfulRunCount", "failedRunCount",
+			"batchVersion", "sealed", "sealedAt", "idempotencyKey", "oneTimeUseToken", "options", "successfulRunCount", "failedRunCount",
 		}},
 		// These are found through the search path, as their statements name them.
 		{sql: `"RuntimeEnvironment"`, columns: []string{
