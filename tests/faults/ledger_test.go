@@ -21,7 +21,7 @@ type ledger struct {
 
 // call is one request.
 type call struct {
-	at time.Time
+	at time.Time // when it had leave
 
 	mu     sync.Mutex
 	ok     bool      // it was answered, and so far nothing is wrong with that
@@ -59,13 +59,13 @@ func shapeOf(u *url.URL) (definition string, table runid.Table) {
 	return q.Encode(), table
 }
 
-func (l *ledger) note(definition string, table runid.Table) *call {
+func (l *ledger) note(definition string, table runid.Table, at time.Time) *call {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.asked == nil {
 		l.asked = make(map[shape][]*call)
 	}
-	s, c := shape{definition, table}, &call{at: time.Now()}
+	s, c := shape{definition, table}, &call{at: at}
 	l.asked[s] = append(l.asked[s], c)
 	return c
 }
@@ -131,7 +131,7 @@ type attempt struct {
 	left bool          // it may have had leave before anybody knew
 }
 
-// onItsWay is how long a request may take from its leave to here.
+// onItsWay is how long it may take from a failure on the wire until those who give leave know of it.
 const onItsWay = 250 * time.Millisecond
 
 func (c *call) failedAt() time.Time {

@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 
 	"github.com/realtime-gw/realtime-gw/internal/runid"
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/electric"
 )
 
@@ -74,6 +76,21 @@ func (s *side) accept() {
 	}
 }
 
+// leave is the key of when a call was given leave to be made: a busy machine may take long
+// from there to the wire.
+type leave struct{}
+
+// leaving takes note of that.
+type leaving struct{ shapes.Source }
+
+func (l leaving) Read(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.Page, error) {
+	return l.Source.Read(context.WithValue(ctx, leave{}, time.Now()), def, pos)
+}
+
+func (l leaving) Wait(ctx context.Context, def *shapes.Definition, pos shapes.Position) (*shapes.News, error) {
+	return l.Source.Wait(context.WithValue(ctx, leave{}, time.Now()), def, pos)
+}
+
 // router is the transport of the gateway's client of the shape server: it takes the way of
 // the request's table, and notes each request.
 type router struct {
@@ -86,7 +103,8 @@ func (r *router) RoundTrip(request *http.Request) (*http.Response, error) {
 	if shape == "" {
 		return r.sides[table].transport.RoundTrip(request)
 	}
-	call := r.ledger.note(shape, table)
+	left, _ := request.Context().Value(leave{}).(time.Time)
+	call := r.ledger.note(shape, table, left)
 	response, err := r.sides[table].transport.RoundTrip(request)
 	call.answered(response, err)
 	return response, err

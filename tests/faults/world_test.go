@@ -73,7 +73,7 @@ func newWorld(t *testing.T) *world {
 	source, err := electric.New(electric.Config{Origin: "http://electric.internal", Transport: &router{w.sides, w.ledger}})
 	check()
 	log := zerolog.New(&judge{t: t})
-	w.steady = steady.New(steady.Config{Source: source, Log: log})
+	w.steady = steady.New(steady.Config{Source: leaving{source}, Log: log})
 	flights := flight.New(flight.Config{Source: w.steady})
 	t.Cleanup(flights.Close)
 	codec, err := cursor.NewCodec(bytes.Repeat([]byte("k"), cursor.MinKey))
