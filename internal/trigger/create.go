@@ -17,7 +17,7 @@ const jsonType = "application/json"
 // Trigger makes the run of a request, or finds the one that an earlier request
 // with the same idempotency key made.
 func (s *Service) Trigger(ctx context.Context, r Request) (Result, error) {
-	if err := r.check(); err != nil {
+	if err := r.Check(); err != nil {
 		return Result{}, err
 	}
 	n, err := s.newRun(ctx, r)

@@ -96,6 +96,6 @@ const (
 	MaxTags        = 10
 	MaxTag         = 128       // characters
 	MaxMetadata    = 256 << 10 // bytes
-	MaxKey         = 2048      // characters
+	MaxKey         = 2048      // characters; see Request.Check for its bytes
 	DefaultKeyLife = 30 * 24 * time.Hour
 )
