@@ -50,9 +50,6 @@ func (r *Request) Check() error {
 			return err
 		}
 	}
-	if r.Payload == "" && r.PayloadType != "" {
-		return &InvalidError{Field: "payload", Reason: "is empty, and has a type: leave both out for none"}
-	}
 	if n := len(e.ID) + len(r.Task) + len(r.IdempotencyKey); n > maxIndexed {
 		field := "options.idempotencyKey"
 		if r.IdempotencyKey == "" {

@@ -64,7 +64,7 @@ func (s *Service) newRun(ctx context.Context, r Request) (runstore.NewRun, error
 		OneTimeUseToken: null(r.OneTimeUseToken), ResumeParentOnCompletion: r.ResumeParent, RealtimeStreamsVersion: r.StreamsVersion,
 		TraceID: r.Trace.TraceID, SpanID: r.Trace.SpanID, ParentSpanID: null(r.Trace.ParentSpanID), TraceContext: r.Trace.Context,
 	}
-	if n.Payload == "" {
+	if n.Payload == "" && n.PayloadType == "" { // with a type it is an empty text
 		n.Payload = "{}"
 	}
 	now := s.now()

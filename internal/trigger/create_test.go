@@ -75,6 +75,16 @@ func TestTheMost(t *testing.T) {
 	})
 }
 
+// An empty text that has a type is a payload, and not the one of none.
+func TestAnEmptyText(t *testing.T) {
+	eachTable(t, func(t *testing.T, f *fixture, table runid.Table) {
+		run := f.make(t, trigger.Request{Environment: ours, Task: "task", Payload: "", PayloadType: "text/plain"})
+		if kept := f.read(t, run); kept.Payload != "" || kept.PayloadType != "text/plain" {
+			t.Errorf("kept as %q of type %s", kept.Payload, kept.PayloadType)
+		}
+	})
+}
+
 // A request that cannot be kept is refused by name, and leaves nothing.
 func TestRefused(t *testing.T) {
 	f := newFixture(t, nil)
@@ -92,7 +102,6 @@ func TestRefused(t *testing.T) {
 		"a long token":         {func(r *trigger.Request) { r.OneTimeUseToken = long }, "oneTimeUseToken"},
 		"NUL in the payload":   {func(r *trigger.Request) { r.Payload = "\x00" }, "payload"},
 		"payload not UTF-8":    {func(r *trigger.Request) { r.Payload = "\xc3\x28" }, "payload"},
-		"a type of no payload": {func(r *trigger.Request) { r.Payload, r.PayloadType = "", "text/plain" }, "payload"},
 		"metadata not JSON":    {func(r *trigger.Request) { r.Metadata = "{" }, "options.metadata"},
 		"a tag not UTF-8":      {func(r *trigger.Request) { r.Tags = []string{"\xff"} }, "options.tags"},
 		"an empty tag":         {func(r *trigger.Request) { r.Tags = []string{"a", ""} }, "options.tags"},

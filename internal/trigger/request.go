@@ -14,7 +14,7 @@ type Request struct {
 	Environment auth.Environment // required, with all its ids
 	Task        string           // required: the task's identifier
 
-	Payload     string // default: "{}" if PayloadType is empty too, else the empty text is refused
+	Payload     string // default: "{}" if PayloadType is empty too, else the empty text
 	PayloadType string // default: application/json
 	Context     json.RawMessage
 	IsTest      bool
