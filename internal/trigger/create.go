@@ -35,7 +35,10 @@ func (s *Service) create(ctx context.Context, n runstore.NewRun) (Result, error)
 	n.ID = s.mint(n.OrganizationID)
 	run, err := s.store.Create(ctx, n)
 	if err != nil {
-		return Result{}, refused(err)
+		if err := refused(err); isDecided(err) {
+			return Result{}, err
+		}
+		return Result{}, &doubtError{err}
 	}
 	return Result{ID: run.ID, FriendlyID: run.FriendlyID, Run: &run}, nil
 }

@@ -3,6 +3,7 @@ package trigger
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/claims"
@@ -64,22 +65,28 @@ func (s *Service) enter(ctx context.Context, slot claims.Slot, life time.Duratio
 
 // under does the work for which a slot was taken, and publishes the run that came
 // of it. The work ends before the claim does: afterwards another may have the slot.
+// It does not end with its client, who may leave while a row is being written; nor
+// is the slot released when it is not known whether one was. Then the claim lapses.
 func (s *Service) under(ctx context.Context, h *hold, work func(context.Context) (Result, error)) (Result, error) {
 	if h.open {
 		return work(ctx)
 	}
+	ctx = context.WithoutCancel(ctx)
 	bounded, cancel := context.WithDeadlineCause(ctx, h.until.Add(-claimMargin), ErrBusy)
 	defer cancel()
 	result, err := work(bounded)
 	if err != nil {
-		s.release(ctx, h)
+		_, doubt := errors.AsType[*doubtError](err)
 		if bounded.Err() != nil {
 			err = context.Cause(bounded)
 		}
+		if doubt {
+			return Result{}, &doubtError{err}
+		}
+		s.release(ctx, h)
 		return Result{}, err
 	}
-	// Who left does not take the answer of those who wait along.
-	if err := s.claims.Publish(context.WithoutCancel(ctx), h.slot, h.owner, result.FriendlyID, h.life); err != nil {
+	if err := s.claims.Publish(ctx, h.slot, h.owner, result.FriendlyID, h.life); err != nil {
 		s.faults.note(err)
 	}
 	return result, nil
