@@ -86,15 +86,22 @@ func (s *Service) under(ctx context.Context, h *hold, work func(context.Context)
 		s.release(ctx, h)
 		return Result{}, err
 	}
-	if err := s.claims.Publish(ctx, h.slot, h.owner, result.FriendlyID, h.life); err != nil {
-		s.faults.note(err)
-	}
+	s.twice(func() error { return s.claims.Publish(ctx, h.slot, h.owner, result.FriendlyID, h.life) })
 	return result, nil
 }
 
 // release lets the next one try. A claim that cannot be released ends by itself.
 func (s *Service) release(ctx context.Context, h *hold) {
-	if err := s.claims.Release(context.WithoutCancel(ctx), h.slot, h.owner); err != nil {
+	s.twice(func() error { return s.claims.Release(context.WithoutCancel(ctx), h.slot, h.owner) })
+}
+
+// twice says what came of a claim, once more if that failed: others wait for it.
+func (s *Service) twice(say func() error) {
+	for range 2 {
+		err := say()
+		if err == nil {
+			return
+		}
 		s.faults.note(err)
 	}
 }
