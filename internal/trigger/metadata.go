@@ -98,6 +98,9 @@ func (c MetadataChange) check() error {
 	for field, operations := range map[string][]Operation{
 		"operations": c.Operations, "parentOperations": c.ParentOperations, "rootOperations": c.RootOperations,
 	} {
+		if len(operations) > MaxOperations {
+			return &InvalidError{Field: field, Reason: fmt.Sprintf("has %d operations, and a request may have %d: send the rest in another", len(operations), MaxOperations), TooLarge: true}
+		}
 		for i, o := range operations {
 			if err := o.check(fmt.Sprintf("%s.%d", field, i)); err != nil {
 				return err

@@ -18,10 +18,19 @@ type Operation struct {
 	Value json.RawMessage `json:"value,omitempty"` // of all but delete; update takes an object
 }
 
+// What a request may change of metadata at once.
+const (
+	MaxOperations = 1000            // of one run, of its parent's and of its root's each
+	mostHeld      = 4 * MaxMetadata // bytes, of metadata and operations as they came
+)
+
 func (o Operation) check(field string) error {
 	refuse := func(part, reason string) error { return &InvalidError{Field: field + part, Reason: reason} }
 	switch o.Type {
 	case "set", "append", "remove", "increment", "update":
+		if tooDeep(o.Value) {
+			return refuse(".value", depthReason)
+		}
 		v, err := decode(o.Value)
 		if err != nil || checkText("", string(o.Value), 0) != nil {
 			return refuse(".value", "is not JSON")
@@ -58,7 +67,12 @@ func apply(metadata string, operations []Operation) (after string, changed bool,
 	if err != nil {
 		root = map[string]any{} // the platform begins anew as well
 	}
+	size := len(metadata)
 	for _, o := range operations {
+		// Whatever is removed again, more than this is not held at once.
+		if size += len(o.Key) + len(o.Value); size > mostHeld {
+			return metadata, false, &InvalidError{Field: "operations", Reason: fmt.Sprintf("have more than %d bytes with the metadata they are made on", mostHeld), TooLarge: true}
+		}
 		if o.Type == "update" {
 			v, err := decode(o.Value)
 			if err != nil {
@@ -79,6 +93,9 @@ func apply(metadata string, operations []Operation) (after string, changed bool,
 	b, err := json.Marshal(root)
 	if err != nil {
 		return metadata, false, fmt.Errorf("trigger: write metadata: %w", err)
+	}
+	if tooDeep(b) {
+		return metadata, false, &InvalidError{Field: "metadata", Reason: "would have lists and objects more than 1000 deep within each other"}
 	}
 	if len(b) > MaxMetadata {
 		return metadata, false, &InvalidError{Field: "metadata", Reason: fmt.Sprintf("would have more than %d bytes", MaxMetadata), TooLarge: true}
@@ -107,7 +124,7 @@ func (o Operation) apply(root map[string]any) (did bool, err error) {
 	case "append":
 		switch {
 		case isList:
-			value = append(slices.Clip(list), value)
+			value = append(list, value) // nobody else has it: each value was decoded for its place
 		case there:
 			value = []any{current, value}
 		default:

@@ -95,6 +95,45 @@ func TestOperationsRefused(t *testing.T) {
 	}
 }
 
+// A request has so many operations, and what they make lies so deep, that the next
+// request can read and change it still.
+func TestOperationsAreBounded(t *testing.T) {
+	many := make([]Operation, MaxOperations+1)
+	for i := range many {
+		many[i] = Operation{Type: "append", Key: "a", Value: json.RawMessage("1")}
+	}
+	refused := func(err error, field string) {
+		t.Helper()
+		if invalid, ok := errors.AsType[*InvalidError](err); !ok || invalid.Field != field {
+			t.Errorf("%v, want %s refused", err, field)
+		}
+	}
+	refused(MetadataChange{Operations: many}.check(), "operations")
+	refused(MetadataChange{RootOperations: many}.check(), "rootOperations")
+	if err := (MetadataChange{Operations: many[1:]}).check(); err != nil {
+		t.Error(err)
+	}
+	deep := func(n int) json.RawMessage {
+		return json.RawMessage(strings.Repeat("[", n) + strings.Repeat("]", n))
+	}
+	refused(Operation{Type: "set", Key: "a", Value: deep(MaxDepth + 1)}.check("at"), "at.value")
+	set := Operation{Type: "set", Key: "$" + strings.Repeat(".a", 500), Value: deep(MaxDepth - 500)}
+	after, changed, err := apply(`{}`, []Operation{set})
+	if err != nil || !changed || tooDeep([]byte(after)) {
+		t.Errorf("as deep as may be: %v", err)
+	}
+	set.Value = deep(MaxDepth - 499)
+	_, _, err = apply(`{}`, []Operation{set})
+	refused(err, "metadata")
+	large := json.RawMessage(`"` + strings.Repeat("a", MaxMetadata) + `"`)
+	var again []Operation // each takes the place of the one before
+	for range 5 {
+		again = append(again, Operation{Type: "set", Key: "a", Value: large})
+	}
+	_, _, err = apply(`{}`, append(again, Operation{Type: "delete", Key: "a"}))
+	refused(err, "operations")
+}
+
 // FuzzOperations looks for operations that pass the check and then do what they
 // should not: panic, write what is no JSON object, or change their own values.
 func FuzzOperations(f *testing.F) {

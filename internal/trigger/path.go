@@ -2,7 +2,6 @@ package trigger
 
 import (
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -98,7 +97,7 @@ func (p path) put(v, value any) (any, bool) {
 		}
 		if at == len(list) {
 			w, ok := p[1:].put(nil, value)
-			return append(slices.Clip(list), w), ok
+			return append(list, w), ok
 		}
 		w, ok := p[1:].put(list[at], value)
 		if ok {
