@@ -20,7 +20,10 @@ type contract struct {
 // eachPlacement runs a test with runs in "TaskRun" only, in task_run_v2 only, and
 // in both. Each time the environments are new.
 func eachPlacement(t *testing.T, test func(t *testing.T, c contract)) {
-	f := newFixture(t)
+	eachCollation(t, func(t *testing.T, f fixture) { eachPlacementIn(t, f, test) })
+}
+
+func eachPlacementIn(t *testing.T, f fixture, test func(t *testing.T, c contract)) {
 	turn := runid.Legacy
 	for name, place := range map[string]func() runid.Table{
 		"legacy only": func() runid.Table { return runid.Legacy },

@@ -65,6 +65,12 @@ func refusal(code string) string {
 		return "a JSON text holds \\u0000, which Postgres cannot keep"
 	case "22P02": // invalid_text_representation
 		return "a text is not JSON, or is none of its column's values"
+	case "22003": // numeric_value_out_of_range
+		return "a number is out of range"
+	case "22008": // datetime_field_overflow
+		return "a time is out of range"
+	case "54001": // statement_too_complex
+		return "a value is nested too deeply"
 	case "54000": // program_limit_exceeded
 		return "a value is too long for its index"
 	}

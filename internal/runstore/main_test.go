@@ -140,10 +140,11 @@ func fixtureAt(t *testing.T, url string) fixture {
 
 // eachTable runs a test against both tables.
 func eachTable(t *testing.T, test func(t *testing.T, f fixture, table runid.Table)) {
-	f := newFixture(t)
-	for _, table := range runid.Tables() {
-		t.Run(table.String(), func(t *testing.T) { test(t, f, table) })
-	}
+	eachCollation(t, func(t *testing.T, f fixture) {
+		for _, table := range runid.Tables() {
+			t.Run(table.String(), func(t *testing.T) { test(t, f, table) })
+		}
+	})
 }
 
 func (f fixture) newRun(table runid.Table) runstore.NewRun {

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -75,7 +77,12 @@ func (q Query) place() (*place, error) {
 	if !bytes.Equal(hash, hashOf(q, b)) {
 		return nil, &PlaceError{"it was changed, or made for another list"}
 	}
-	return &place{time.UnixMilli(int64(binary.BigEndian.Uint64(b[1:9]))).UTC(), string(b[9:])}, nil
+	// The hash is no secret, so what it fits may be anything.
+	p := place{time.UnixMilli(int64(binary.BigEndian.Uint64(b[1:9]))).UTC(), string(b[9:])}
+	if y := p.created.Year(); y < 1 || y > 9999 || !utf8.ValidString(p.id) || strings.ContainsRune(p.id, 0) {
+		return nil, &PlaceError{"it names no run that could be"}
+	}
+	return &p, nil
 }
 
 // condition is that a row r is on the side of the place that is asked for.
