@@ -32,7 +32,7 @@ type acceptedItems struct {
 // to do so because it was cut off in the middle, the runs that are there are not
 // made again.
 func (p *platform) batchItems(w http.ResponseWriter, r *http.Request) error {
-	who, err := p.enter(r)
+	who, err := p.enterBatch(r)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (p *platform) batchItems(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, item := range items {
-		if err := mayTrigger(who, "batchTrigger", item.Task); err != nil {
+		if err := mayTrigger(who, batchTrigger, item.Task); err != nil {
 			return err
 		}
 	}
@@ -196,7 +196,7 @@ func itemError(index int, err error) error {
 // batchAtOnce answers POST /v2/tasks/batch, a batch in one phase, of SDKs before
 // there were two.
 func (p *platform) batchAtOnce(w http.ResponseWriter, r *http.Request) error {
-	who, err := p.enter(r)
+	who, err := p.enterBatch(r)
 	if err != nil {
 		return err
 	}
@@ -205,19 +205,19 @@ func (p *platform) batchAtOnce(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	items := p.itemsAt(body)
-	in := family{Parent: body.text("parentRunId", 0), Waits: body.flag("resumeParentOnCompletion")}
-	if err := refused(issues); err != nil {
+	items, err := p.itemsAt(body)
+	if err != nil {
 		return err
 	}
-	if err := tooMany(len(items)); err != nil {
+	in := family{Parent: body.text("parentRunId", 0), Waits: body.flag("resumeParentOnCompletion")}
+	if err := refused(issues); err != nil {
 		return err
 	}
 	for i, item := range items {
 		if err := checkLimits(item); err != nil {
 			return itemError(i, err)
 		}
-		if err := mayTrigger(who, "batchTrigger", item.Task); err != nil {
+		if err := mayTrigger(who, batchTrigger, item.Task); err != nil {
 			return err
 		}
 	}
@@ -240,22 +240,22 @@ func (p *platform) batchAtOnce(w http.ResponseWriter, r *http.Request) error {
 	}{batch.FriendlyID, batch.RunCount})
 }
 
-// itemsAt reads the items of a batch in one phase.
-func (p *platform) itemsAt(body fields) []trigger.Request {
+// itemsAt reads the items of a batch in one phase. Of too many none is read.
+func (p *platform) itemsAt(body fields) ([]trigger.Request, error) {
 	if !body.has("items", "array") {
 		body.wrong("items", "is not a list")
-		return nil
+		return nil, nil
+	}
+	if err := tooMany(elements(body.members["items"])); err != nil {
+		return nil, err
 	}
 	var list []json.RawMessage
 	if json.Unmarshal(body.members["items"], &list) != nil || len(list) == 0 {
 		body.wrong("items", "is empty")
 	}
-	if len(list) > maxBatch {
-		return make([]trigger.Request, len(list)) // refused for that alone
-	}
 	items := make([]trigger.Request, len(list))
 	for i, text := range list {
 		items[i] = parseItem(newFields(text, body.issues, "items", fmt.Sprint(i)), p.config.Now())
 	}
-	return items
+	return items, nil
 }
