@@ -1,5 +1,7 @@
 package platform
 
+import "bytes"
+
 // elements counts the elements of a JSON array, so that one that is too long is
 // refused before it is read: a list of a few bytes each takes many times its size in
 // memory. The array is known to be valid JSON.
@@ -28,6 +30,22 @@ func elements(array []byte) (n int) {
 		n++ // one more than there are commas
 	}
 	return n
+}
+
+// holdsNUL says whether a text of a JSON value has a NUL character, which jsonb cannot
+// keep. JSON has it only as an escape, and an escaped backslash before u0000 makes
+// none of it.
+func holdsNUL(value []byte) bool {
+	for i := 0; i < len(value); i++ {
+		if value[i] != '\\' {
+			continue
+		}
+		if bytes.HasPrefix(value[i:], []byte(`\u0000`)) {
+			return true
+		}
+		i++ // the character that is escaped
+	}
+	return false
 }
 
 // endOfText is where the JSON text that begins at an index ends.

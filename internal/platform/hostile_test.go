@@ -63,6 +63,9 @@ func TestBadRequests(t *testing.T) {
 		"parent, no id":        {post, trigger, `{"options":{"parentRunId":"run"}}`, 422, "options.parentRunId"},
 		"parent, nobody":       {post, trigger, `{"options":{"parentRunId":"run_nobody"}}`, 403, "Unauthorized"},
 		"debounce":             {post, trigger, `{"options":{"debounce":{"key":"a","delay":"1s"}}}`, 400, "is not built here"},
+		"key, long number":     {post, trigger, `{"options":{"concurrencyKey":1` + strings.Repeat("0", 1100) + `}}`, 400, "concurrencyKey must be 1024 characters or less"},
+		"delay, long number":   {post, trigger, `{"options":{"delay":1` + strings.Repeat("0", 1100) + `}}`, 400, "options.delay"},
+		"NUL, backslash":       {post, trigger, `{"context":{"\\\\\u0000":1}}`, 400, `at \"context\"`},
 		"queue a text":         {post, trigger, `{"options":{"queue":"q"}}`, 400, "options.queue"},
 		"concurrency key true": {post, trigger, `{"options":{"concurrencyKey":true}}`, 400, "options.concurrencyKey"},
 		// ids
