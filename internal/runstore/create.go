@@ -24,7 +24,7 @@ type NewRun struct {
 	Number          int32
 
 	TaskIdentifier string // required
-	Payload        string // required: "{}" for none, with the default type
+	Payload        string // required, unless there is a PayloadType: "{}" for none
 	PayloadType    string // default: application/json
 	Context        json.RawMessage
 	TraceContext   json.RawMessage
@@ -104,7 +104,7 @@ func (s *Store) CreateFailed(ctx context.Context, r NewRun, e Ending) (Run, erro
 
 func (s *Store) create(ctx context.Context, doing string, r NewRun, completedAt *time.Time, failure json.RawMessage, attempt *int32) (Run, error) {
 	for name, value := range map[string]string{
-		"ID": r.ID, "EnvironmentID": r.EnvironmentID, "ProjectID": r.ProjectID, "TaskIdentifier": r.TaskIdentifier, "Payload": r.Payload,
+		"ID": r.ID, "EnvironmentID": r.EnvironmentID, "ProjectID": r.ProjectID, "TaskIdentifier": r.TaskIdentifier, "Payload": r.Payload + r.PayloadType,
 	} {
 		if value == "" {
 			return Run{}, &InvalidError{What: "a new run", Reason: name + " is empty"}

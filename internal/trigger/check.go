@@ -4,14 +4,21 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/realtime-gw/realtime-gw/internal/runid"
 )
 
-// check refuses what the store could not keep, or clients could not read, before
-// anything is claimed or asked.
-func (r *Request) check() error {
+// maxIndexed is how many bytes environment, task and key may have together. They
+// are one entry of an index, of which Postgres keeps 2,704 with what it adds.
+const maxIndexed = 2600
+
+// Check refuses what the store could not keep, or clients could not read: all that
+// Trigger refuses before it claims or asks anything. Who triggers many checks all of
+// them first. A request that passes can be refused still for what is in the
+// database: its parent, or its token.
+func (r *Request) Check() error {
 	e := r.Environment
 	for name, id := range map[string]string{"id": e.ID, "project": e.ProjectID, "organization": e.OrganizationID} {
 		if id == "" {
@@ -43,8 +50,17 @@ func (r *Request) check() error {
 			return err
 		}
 	}
-	if r.Payload == "" && r.PayloadType != "" {
-		return &InvalidError{Field: "payload", Reason: "is empty, and has a type: leave both out for none"}
+	if n := len(e.ID) + len(r.Task) + len(r.IdempotencyKey); n > maxIndexed {
+		field := "options.idempotencyKey"
+		if r.IdempotencyKey == "" {
+			field = "taskId"
+		}
+		return &InvalidError{Field: field, Reason: fmt.Sprintf("is too long: with the task and the environment's id it has %d bytes, and may have %d", n, maxIndexed)}
+	}
+	for field, at := range map[string]time.Time{"options.delay": r.DelayUntil, "options.idempotencyKeyTTL": r.IdempotencyKeyExpiresAt} {
+		if !at.IsZero() && (at.UTC().Year() < 1 || at.UTC().Year() > 9999) {
+			return &InvalidError{Field: field, Reason: "is not a time in the years 1 to 9999"}
+		}
 	}
 	for field, n := range map[string]int32{"options.maxAttempts": r.MaxAttempts, "options.maxDuration": r.MaxDuration} {
 		if n < 0 {
@@ -94,6 +110,9 @@ func checkMetadata(field, metadata, kind string) error {
 	if metadata != "" && (kind == "" || kind == jsonType) && !json.Valid([]byte(metadata)) {
 		return &InvalidError{Field: field, Reason: "is not JSON"}
 	}
+	if metadata != "" && (kind == "" || kind == jsonType) && tooDeep([]byte(metadata)) {
+		return &InvalidError{Field: field, Reason: depthReason}
+	}
 	return nil
 }
 
@@ -118,17 +137,6 @@ func checkText(field, value string, most int) error {
 		return &InvalidError{Field: field, Reason: "holds a NUL character"}
 	case most > 0 && utf8.RuneCountInString(value) > most:
 		return &InvalidError{Field: field, Reason: fmt.Sprintf("has more than %d characters", most)}
-	}
-	return nil
-}
-
-// checkJSON refuses what a column of type jsonb cannot keep.
-func checkJSON(field string, value json.RawMessage) error {
-	switch {
-	case value == nil:
-		return nil
-	case !utf8.Valid(value) || !json.Valid(value):
-		return &InvalidError{Field: field, Reason: "is not JSON"}
 	}
 	return nil
 }

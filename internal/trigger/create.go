@@ -17,7 +17,7 @@ const jsonType = "application/json"
 // Trigger makes the run of a request, or finds the one that an earlier request
 // with the same idempotency key made.
 func (s *Service) Trigger(ctx context.Context, r Request) (Result, error) {
-	if err := r.check(); err != nil {
+	if err := r.Check(); err != nil {
 		return Result{}, err
 	}
 	n, err := s.newRun(ctx, r)
@@ -35,7 +35,10 @@ func (s *Service) create(ctx context.Context, n runstore.NewRun) (Result, error)
 	n.ID = s.mint(n.OrganizationID)
 	run, err := s.store.Create(ctx, n)
 	if err != nil {
-		return Result{}, refused(err)
+		if err := refused(err); isDecided(err) {
+			return Result{}, err
+		}
+		return Result{}, &doubtError{err}
 	}
 	return Result{ID: run.ID, FriendlyID: run.FriendlyID, Run: &run}, nil
 }
@@ -64,7 +67,7 @@ func (s *Service) newRun(ctx context.Context, r Request) (runstore.NewRun, error
 		OneTimeUseToken: null(r.OneTimeUseToken), ResumeParentOnCompletion: r.ResumeParent, RealtimeStreamsVersion: r.StreamsVersion,
 		TraceID: r.Trace.TraceID, SpanID: r.Trace.SpanID, ParentSpanID: null(r.Trace.ParentSpanID), TraceContext: r.Trace.Context,
 	}
-	if n.Payload == "" {
+	if n.Payload == "" && n.PayloadType == "" { // with a type it is an empty text
 		n.Payload = "{}"
 	}
 	now := s.now()

@@ -3,6 +3,7 @@ package trigger_test
 import (
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"regexp"
 	"strings"
 	"testing"
@@ -74,6 +75,16 @@ func TestTheMost(t *testing.T) {
 	})
 }
 
+// An empty text that has a type is a payload, and not the one of none.
+func TestAnEmptyText(t *testing.T) {
+	eachTable(t, func(t *testing.T, f *fixture, table runid.Table) {
+		run := f.make(t, trigger.Request{Environment: ours, Task: "task", Payload: "", PayloadType: "text/plain"})
+		if kept := f.read(t, run); kept.Payload != "" || kept.PayloadType != "text/plain" {
+			t.Errorf("kept as %q of type %s", kept.Payload, kept.PayloadType)
+		}
+	})
+}
+
 // A request that cannot be kept is refused by name, and leaves nothing.
 func TestRefused(t *testing.T) {
 	f := newFixture(t, nil)
@@ -91,23 +102,39 @@ func TestRefused(t *testing.T) {
 		"a long token":         {func(r *trigger.Request) { r.OneTimeUseToken = long }, "oneTimeUseToken"},
 		"NUL in the payload":   {func(r *trigger.Request) { r.Payload = "\x00" }, "payload"},
 		"payload not UTF-8":    {func(r *trigger.Request) { r.Payload = "\xc3\x28" }, "payload"},
-		"a type of no payload": {func(r *trigger.Request) { r.Payload, r.PayloadType = "", "text/plain" }, "payload"},
 		"metadata not JSON":    {func(r *trigger.Request) { r.Metadata = "{" }, "options.metadata"},
 		"a tag not UTF-8":      {func(r *trigger.Request) { r.Tags = []string{"\xff"} }, "options.tags"},
 		"an empty tag":         {func(r *trigger.Request) { r.Tags = []string{"a", ""} }, "options.tags"},
 		"a long tag":           {func(r *trigger.Request) { r.Tags = []string{strings.Repeat("é", 129)} }, "options.tags"},
 		"many tags":            {func(r *trigger.Request) { r.Tags = make([]string, 11) }, "options.tags"},
 		"context not JSON":     {func(r *trigger.Request) { r.Context = json.RawMessage("{") }, "context"},
-		"NUL in JSON":          {func(r *trigger.Request) { r.Context = json.RawMessage(`{"a":"\u0000"}`) }, "the run"},
-		"a negative number":    {func(r *trigger.Request) { r.MaxAttempts = -1 }, "options.maxAttempts"},
-		"another scope":        {func(r *trigger.Request) { r.IdempotencyKeyOptions = &trigger.IdempotencyScope{Scope: "x"} }, "options.idempotencyKeyOptions.scope"},
-		"a parent's row id":    {func(r *trigger.Request) { r.ParentRun = f.mint.Mint(runid.V2) }, "options.parentRunId"},
-		"a parent not a run":   {func(r *trigger.Request) { r.ParentRun = "batch_a" }, "options.parentRunId"},
-		"a parent with a NUL":  {func(r *trigger.Request) { r.ParentRun = "run_\x00" }, "options.parentRunId"},
-		"waiting of nobody":    {func(r *trigger.Request) { r.ResumeParent = true }, "options.resumeParentOnCompletion"},
+		"NUL in JSON":          {func(r *trigger.Request) { r.Context = json.RawMessage(`{"a":"\u0000"}`) }, "context"},
+		"half a pair":          {func(r *trigger.Request) { r.Trace.Context = json.RawMessage(`{"\ud800":1}`) }, "traceContext"},
+		"a huge number":        {func(r *trigger.Request) { r.Annotations = json.RawMessage(`[1e200000]`) }, "annotations"},
+		"deep context":         {func(r *trigger.Request) { r.Context = nested(1001) }, "context"},
+		"deep metadata":        {func(r *trigger.Request) { r.Metadata = string(nested(1001)) }, "options.metadata"},
+		"a key of many bytes":  {func(r *trigger.Request) { r.IdempotencyKey = strings.Repeat("😀", 2048) }, "options.idempotencyKey"},
+		"a task of many bytes": {func(r *trigger.Request) { r.Task = strings.Repeat("😀", 1024) }, "taskId"},
+		"task and key":         {func(r *trigger.Request) { r.Task, r.IdempotencyKey = noise(1024), noise(2048) }, "options.idempotencyKey"},
+		"a delay of ages":      {func(r *trigger.Request) { r.DelayUntil = time.Date(300_000, 1, 1, 0, 0, 0, 0, time.UTC) }, "options.delay"},
+		"a key for ages": {func(r *trigger.Request) {
+			withKey(r)
+			r.IdempotencyKeyExpiresAt = time.Date(300_000, 1, 1, 0, 0, 0, 0, time.UTC)
+		}, "options.idempotencyKeyTTL"},
+		"a negative number":   {func(r *trigger.Request) { r.MaxAttempts = -1 }, "options.maxAttempts"},
+		"another scope":       {func(r *trigger.Request) { r.IdempotencyKeyOptions = &trigger.IdempotencyScope{Scope: "x"} }, "options.idempotencyKeyOptions.scope"},
+		"a parent's row id":   {func(r *trigger.Request) { r.ParentRun = f.mint.Mint(runid.V2) }, "options.parentRunId"},
+		"a parent not a run":  {func(r *trigger.Request) { r.ParentRun = "batch_a" }, "options.parentRunId"},
+		"a parent with a NUL": {func(r *trigger.Request) { r.ParentRun = "run_\x00" }, "options.parentRunId"},
+		"waiting of nobody":   {func(r *trigger.Request) { r.ResumeParent = true }, "options.resumeParentOnCompletion"},
 	} {
 		for _, table := range runid.Tables() {
-			_, err := f.at(table).Trigger(t.Context(), request(c.change))
+			r := request(c.change)
+			checked := r.Check()
+			_, err := f.at(table).Trigger(t.Context(), r)
+			if checked == nil || err == nil || checked.Error() != err.Error() {
+				t.Errorf("%s: the check says %v, and Trigger %v", name, checked, err)
+			}
 			invalid, ok := errors.AsType[*trigger.InvalidError](err)
 			if !ok || invalid.Field != c.field || invalid.TooLarge || len(err.Error()) > 200 || !utf8.ValidString(err.Error()) || strings.ContainsRune(err.Error(), 0) {
 				t.Errorf("%s: %v, want it refused for %s", name, err, c.field)
@@ -120,6 +147,65 @@ func TestRefused(t *testing.T) {
 	}
 	if n := f.count(t, "true"); n != 0 {
 		t.Errorf("%d runs were made", n)
+	}
+}
+
+// nested is a list in a list, so many times.
+func nested(depth int) json.RawMessage {
+	return json.RawMessage(strings.Repeat("[", depth) + strings.Repeat("]", depth))
+}
+
+// noise is a text that cannot be compressed.
+func noise(n int) string {
+	b := make([]byte, n)
+	source := rand.NewChaCha8([32]byte{})
+	for i := range b {
+		b[i] = 'A' + byte(source.Uint64()%58)
+	}
+	return string(b)
+}
+
+// What the check lets pass is kept, up to its bounds.
+func TestTheCheckLetsPass(t *testing.T) {
+	eachTable(t, func(t *testing.T, f *fixture, table runid.Table) {
+		for name, change := range map[string]func(*trigger.Request){
+			"a long key":   func(r *trigger.Request) { r.IdempotencyKey = noise(trigger.MaxKey) },
+			"key and task": func(r *trigger.Request) { r.Task, r.IdempotencyKey = noise(1000), noise(2600-1000-len(ours.ID)) },
+			"far times": func(r *trigger.Request) {
+				r.IdempotencyKey, r.DelayUntil = "far", time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+				r.IdempotencyKeyExpiresAt = r.DelayUntil
+			},
+			"depth": func(r *trigger.Request) {
+				r.Context, r.Metadata = nested(trigger.MaxDepth), string(nested(trigger.MaxDepth))
+			},
+		} {
+			if _, err := f.Trigger(t.Context(), request(change)); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
+// JSON that the check lets pass is what Postgres keeps as jsonb: what it refuses was refused
+// before.
+func TestContextIsJSONB(t *testing.T) {
+	f := newFixture(t, nil)
+	zeros := func(n int) string { return strings.Repeat("0", n) }
+	for _, text := range []string{
+		`"\ud800"`, `"\ud83d\ude00"`, `"\ud83d\ud83d\ude00"`, `"\ude00"`, `"\ud83dx"`, `"\ud83d\n"`, `"\ud83d\\ude00"`, `"\\ud800"`, `"\\\ud800"`, `"\"\\"`, `"\u0000"`, `"\\u0000"`,
+		`{"\udfff":1}`, `{"a":"[{\"","b":[{}]}`, `"\uD83D\uDE00"`, `"\uFFFF"`, `"\u0001"`,
+		`1e200000`, `1e131071`, `1e131072`, `-1E+131072`, `10e131071`, `1e-16383`, `1e-16384`, `0.1e-16383`, `0.1e-16382`, `1e99999999999`, `1e-99999999999`, `1` + zeros(131071), `1` + zeros(131072),
+		`0.` + zeros(16382) + `1`, `0.` + zeros(16383) + `1`, `[1,2.5,-0,1e2,-1.5E-3]`, string(nested(trigger.MaxDepth)), `{"a":1,"a":2}`,
+	} {
+		r := request(func(r *trigger.Request) { r.Context = json.RawMessage(text) })
+		checked := r.Check()
+		_, err := f.pool.Exec(t.Context(), `SELECT $1::text::jsonb`, text)
+		if (checked == nil) != (err == nil) {
+			t.Errorf("%.40s: the check says %v, and Postgres %v", text, checked, err)
+		}
+		if _, err := f.Trigger(t.Context(), r); (checked == nil) != (err == nil) {
+			t.Errorf("%.40s: the check says %v, and Trigger %v", text, checked, err)
+		}
 	}
 }
 

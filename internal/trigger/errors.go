@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 )
 
@@ -53,9 +55,24 @@ var (
 
 	// ErrBusy says that it could not be found out in time what another trigger
 	// with the same key or token, or another change of the same metadata, comes
-	// to. Nothing was written. The API's 503: the client tries again.
+	// to, or whether this one's own row was written. The API's 503: the client tries
+	// again, and gets the run of its key if there is one.
 	ErrBusy = errors.New("another request with the same key is still at work")
 )
+
+// doubtError is an error after which the run may have been made.
+type doubtError struct{ err error }
+
+func (e *doubtError) Error() string { return e.err.Error() }
+func (e *doubtError) Unwrap() error { return e.err }
+
+// isDecided says that an error tells of a row that was not written: the database
+// has refused it, or was not reached.
+func isDecided(err error) bool {
+	_, answered := errors.AsType[*pgconn.PgError](err)
+	_, invalid := errors.AsType[*InvalidError](err)
+	return answered || invalid || errors.Is(err, ErrTokenUsed) || pgconn.SafeToRetry(err)
+}
 
 // missing gives the store's ErrNotFound the name of what was looked for.
 func missing(what string, err error) error {

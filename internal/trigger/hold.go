@@ -3,6 +3,7 @@ package trigger
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/claims"
@@ -64,30 +65,43 @@ func (s *Service) enter(ctx context.Context, slot claims.Slot, life time.Duratio
 
 // under does the work for which a slot was taken, and publishes the run that came
 // of it. The work ends before the claim does: afterwards another may have the slot.
+// It does not end with its client, who may leave while a row is being written; nor
+// is the slot released when it is not known whether one was. Then the claim lapses.
 func (s *Service) under(ctx context.Context, h *hold, work func(context.Context) (Result, error)) (Result, error) {
 	if h.open {
 		return work(ctx)
 	}
+	ctx = context.WithoutCancel(ctx)
 	bounded, cancel := context.WithDeadlineCause(ctx, h.until.Add(-claimMargin), ErrBusy)
 	defer cancel()
 	result, err := work(bounded)
 	if err != nil {
-		s.release(ctx, h)
+		_, doubt := errors.AsType[*doubtError](err)
 		if bounded.Err() != nil {
 			err = context.Cause(bounded)
 		}
+		if doubt {
+			return Result{}, &doubtError{err}
+		}
+		s.release(ctx, h)
 		return Result{}, err
 	}
-	// Who left does not take the answer of those who wait along.
-	if err := s.claims.Publish(context.WithoutCancel(ctx), h.slot, h.owner, result.FriendlyID, h.life); err != nil {
-		s.faults.note(err)
-	}
+	s.twice(func() error { return s.claims.Publish(ctx, h.slot, h.owner, result.FriendlyID, h.life) })
 	return result, nil
 }
 
 // release lets the next one try. A claim that cannot be released ends by itself.
 func (s *Service) release(ctx context.Context, h *hold) {
-	if err := s.claims.Release(context.WithoutCancel(ctx), h.slot, h.owner); err != nil {
+	s.twice(func() error { return s.claims.Release(context.WithoutCancel(ctx), h.slot, h.owner) })
+}
+
+// twice says what came of a claim, once more if that failed: others wait for it.
+func (s *Service) twice(say func() error) {
+	for range 2 {
+		err := say()
+		if err == nil {
+			return
+		}
 		s.faults.note(err)
 	}
 }

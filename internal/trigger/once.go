@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -19,6 +20,9 @@ func (s *Service) once(ctx context.Context, n runstore.NewRun) (Result, error) {
 	life := s.claimLife(*n.IdempotencyKeyExpiresAt)
 	for range mostWinners {
 		held, winner, err := s.enter(ctx, slot, life)
+		if errors.Is(err, ErrBusy) {
+			return s.unpublished(ctx, n)
+		}
 		if err != nil {
 			return Result{}, err
 		}
@@ -31,6 +35,21 @@ func (s *Service) once(ctx context.Context, n runstore.NewRun) (Result, error) {
 		}
 		if err := s.claims.Forget(ctx, slot, winner); err != nil {
 			s.faults.note(err) // the next round finds out the rest
+		}
+	}
+	return s.unpublished(ctx, n)
+}
+
+// unpublished is the live run of a key whose slot does not tell of it, as when what
+// was to be published is lost. Where there is none, somebody is at work.
+func (s *Service) unpublished(ctx context.Context, n runstore.NewRun) (Result, error) {
+	runs, err := s.store.FindByIdempotencyKey(ctx, n.EnvironmentID, n.TaskIdentifier, *n.IdempotencyKey)
+	if err != nil {
+		return Result{}, err
+	}
+	for _, run := range runs {
+		if s.live(run, n) {
+			return cached(run), nil
 		}
 	}
 	return Result{}, ErrBusy
@@ -134,6 +153,11 @@ func (s *Service) unused(ctx context.Context, n runstore.NewRun) (Result, error)
 		return s.create(ctx, n)
 	}
 	held, _, err := s.enter(ctx, claims.ForToken(*n.OneTimeUseToken), longestClaim)
+	if errors.Is(err, ErrBusy) { // its use may be in the tables though the slot does not say so
+		if runs, err := s.store.FindByOneTimeUseToken(ctx, n.EnvironmentID, *n.OneTimeUseToken); err != nil || len(runs) > 0 {
+			return Result{}, cmp.Or(err, ErrTokenUsed)
+		}
+	}
 	if err != nil {
 		return Result{}, err
 	}

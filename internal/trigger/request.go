@@ -14,7 +14,7 @@ type Request struct {
 	Environment auth.Environment // required, with all its ids
 	Task        string           // required: the task's identifier
 
-	Payload     string // default: "{}" if PayloadType is empty too, else the empty text is refused
+	Payload     string // default: "{}" if PayloadType is empty too, else the empty text
 	PayloadType string // default: application/json
 	Context     json.RawMessage
 	IsTest      bool
@@ -96,6 +96,6 @@ const (
 	MaxTags        = 10
 	MaxTag         = 128       // characters
 	MaxMetadata    = 256 << 10 // bytes
-	MaxKey         = 2048      // characters
+	MaxKey         = 2048      // characters; see Request.Check for its bytes
 	DefaultKeyLife = 30 * 24 * time.Hour
 )

@@ -104,11 +104,17 @@ func TestKeysAreApart(t *testing.T) {
 // A run that fails to be made leaves the key to the next.
 func TestReleased(t *testing.T) {
 	f, db := onRedis(t)
-	_, err := f.Trigger(t.Context(), request(withKey, func(r *trigger.Request) { r.Context = []byte(`"\u0000"`) }))
-	var invalid *trigger.InvalidError
-	if !errors.As(err, &invalid) {
-		t.Fatal(err)
+	change := func(sql string) {
+		t.Helper()
+		if _, err := f.pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
 	}
+	change(`ALTER TABLE "TaskRun" ADD CONSTRAINT nothing CHECK (payload = '')`)
+	if got, err := f.Trigger(t.Context(), request(withKey)); err == nil {
+		t.Fatalf("%+v", got)
+	}
+	change(`ALTER TABLE "TaskRun" DROP CONSTRAINT nothing`)
 	if keys := db.Keys(t.Context(), "*").Val(); len(keys) != 0 {
 		t.Errorf("Redis has %q", keys)
 	}
