@@ -67,7 +67,10 @@ func (p *platform) batchItems(w http.ResponseWriter, r *http.Request) error {
 		none := 0
 		return answer(w, acceptedItems{ID: batch.FriendlyID, Enqueued: &none, Expected: &batch.RunCount})
 	}
-	made, err := p.fill(r.Context(), who, batch, items, streamsVersion(r.Header))
+	if err := p.prepare(who, familyOf(batch), items, streamsVersion(r.Header)); err != nil {
+		return err
+	}
+	made, err := p.fill(r.Context(), batch, items)
 	if err != nil {
 		return err
 	}
@@ -125,24 +128,37 @@ func lineError(line int, err error) error {
 	return err
 }
 
+// prepare gives the items what they have in common, and checks each as its trigger
+// will, before the first is made.
+func (p *platform) prepare(who *auth.Principal, in family, items []trigger.Request, streams string) error {
+	for i := range items {
+		item := &items[i]
+		item.Environment, item.StreamsVersion = who.Environment, streams
+		item.ParentRun, item.ResumeParent, item.WorkerQueue = in.Parent, in.Waits, p.config.WorkerQueue
+		if err := item.Check(); err != nil {
+			return itemError(i, err)
+		}
+	}
+	return nil
+}
+
 // fill makes the runs of an open batch and seals it. It gives the number of those
 // that were not there before.
 //
 // Each item is triggered with a token of its own that can be used once, so that
 // neither an earlier try nor another at the same moment makes it twice.
-func (p *platform) fill(ctx context.Context, who *auth.Principal, batch runstore.Batch, items []trigger.Request, streams string) (made int, err error) {
+func (p *platform) fill(ctx context.Context, batch runstore.Batch, items []trigger.Request) (made int, err error) {
 	there, err := p.itemsOf(ctx, batch)
 	if err != nil {
 		return 0, err
 	}
-	in, ids := familyOf(batch), make([]string, len(items))
+	ids := make([]string, len(items))
 	for i, item := range items {
 		token := itemToken(batch, i)
 		if ids[i] = there[token]; ids[i] != "" {
 			continue
 		}
-		item.Environment, item.BatchID, item.OneTimeUseToken, item.StreamsVersion = who.Environment, batch.ID, token, streams
-		item.ParentRun, item.ResumeParent, item.WorkerQueue = in.Parent, in.Waits, p.config.WorkerQueue
+		item.BatchID, item.OneTimeUseToken = batch.ID, token
 		run, err := p.config.Trigger.Trigger(ctx, item)
 		if errors.Is(err, trigger.ErrTokenUsed) {
 			if there, err = p.itemsOf(ctx, batch); err == nil && there[token] == "" {
@@ -224,11 +240,14 @@ func (p *platform) batchAtOnce(w http.ResponseWriter, r *http.Request) error {
 	if err := p.checkParent(r, who, in.Parent); err != nil {
 		return err
 	}
+	if err := p.prepare(who, in, items, streamsVersion(r.Header)); err != nil {
+		return err
+	}
 	batch, err := p.openNewBatch(r, who, int32(len(items)), "", in)
 	if err != nil {
 		return err
 	}
-	if _, err := p.fill(r.Context(), who, batch, items, streamsVersion(r.Header)); err != nil {
+	if _, err := p.fill(r.Context(), batch, items); err != nil {
 		return err
 	}
 	if err := p.grant(w, r, who, "read:batch:"+batch.FriendlyID); err != nil {
