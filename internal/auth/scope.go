@@ -83,6 +83,20 @@ func (s Scopes) May(action string, anyOf ...Resource) bool {
 	return false
 }
 
+// MaySome says whether the action is granted on at least one resource of a type,
+// whichever: who may not need not say on which.
+func (s Scopes) MaySome(action, kind string) bool {
+	if s.May(action, Resource{Type: kind}) {
+		return true
+	}
+	for g := range s.granted {
+		if (g.action == action || g.action == anyAction) && g.kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
 func (s Scopes) grants(action string, r Resource) bool {
 	return s.has(grant{action, anyType, ""}) ||
 		s.has(grant{action, r.Type, ""}) ||

@@ -26,7 +26,7 @@ type createdBatch struct {
 // createBatch answers POST /v3/batches, the first phase of a batch: it is there,
 // and has no runs yet.
 func (p *platform) createBatch(w http.ResponseWriter, r *http.Request) error {
-	who, err := p.enter(r)
+	who, err := p.enterBatch(r)
 	if err != nil {
 		return err
 	}
@@ -74,6 +74,19 @@ func tooMany(count int) error {
 		text: fmt.Sprintf("Batch size of %d is too large. Maximum allowed batch size is %d.", count, maxBatch)}
 }
 
+// enterBatch says who asks, and refuses who may trigger no task at all in a batch
+// before anything is read: which tasks they are stands in the body.
+func (p *platform) enterBatch(r *http.Request) (*auth.Principal, error) {
+	who, err := p.enter(r)
+	if err != nil {
+		return nil, err
+	}
+	if !who.Scopes.MaySome(write, "tasks") && !who.Scopes.MaySome(batchTrigger, "tasks") {
+		return nil, who.Require(batchTrigger, auth.Resource{Type: "tasks"})
+	}
+	return who, nil
+}
+
 // mayBatch says whether somebody may trigger these tasks in a batch, or any if
 // none is named.
 func mayBatch(who *auth.Principal, tasks []string) error {
@@ -81,7 +94,7 @@ func mayBatch(who *auth.Principal, tasks []string) error {
 		tasks = []string{""}
 	}
 	for _, task := range tasks {
-		if err := mayTrigger(who, "batchTrigger", task); err != nil {
+		if err := mayTrigger(who, batchTrigger, task); err != nil {
 			return err
 		}
 	}

@@ -32,7 +32,7 @@ type acceptedItems struct {
 // to do so because it was cut off in the middle, the runs that are there are not
 // made again.
 func (p *platform) batchItems(w http.ResponseWriter, r *http.Request) error {
-	who, err := p.enter(r)
+	who, err := p.enterBatch(r)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (p *platform) batchItems(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, item := range items {
-		if err := mayTrigger(who, "batchTrigger", item.Task); err != nil {
+		if err := mayTrigger(who, batchTrigger, item.Task); err != nil {
 			return err
 		}
 	}
@@ -67,7 +67,10 @@ func (p *platform) batchItems(w http.ResponseWriter, r *http.Request) error {
 		none := 0
 		return answer(w, acceptedItems{ID: batch.FriendlyID, Enqueued: &none, Expected: &batch.RunCount})
 	}
-	made, err := p.fill(r.Context(), who, batch, items, streamsVersion(r.Header))
+	if err := p.prepare(who, familyOf(batch), items, streamsVersion(r.Header)); err != nil {
+		return err
+	}
+	made, err := p.fill(r.Context(), batch, items)
 	if err != nil {
 		return err
 	}
@@ -125,24 +128,37 @@ func lineError(line int, err error) error {
 	return err
 }
 
+// prepare gives the items what they have in common, and checks each as its trigger
+// will, before the first is made.
+func (p *platform) prepare(who *auth.Principal, in family, items []trigger.Request, streams string) error {
+	for i := range items {
+		item := &items[i]
+		item.Environment, item.StreamsVersion = who.Environment, streams
+		item.ParentRun, item.ResumeParent, item.WorkerQueue = in.Parent, in.Waits, p.config.WorkerQueue
+		if err := item.Check(); err != nil {
+			return itemError(i, err)
+		}
+	}
+	return nil
+}
+
 // fill makes the runs of an open batch and seals it. It gives the number of those
 // that were not there before.
 //
 // Each item is triggered with a token of its own that can be used once, so that
 // neither an earlier try nor another at the same moment makes it twice.
-func (p *platform) fill(ctx context.Context, who *auth.Principal, batch runstore.Batch, items []trigger.Request, streams string) (made int, err error) {
+func (p *platform) fill(ctx context.Context, batch runstore.Batch, items []trigger.Request) (made int, err error) {
 	there, err := p.itemsOf(ctx, batch)
 	if err != nil {
 		return 0, err
 	}
-	in, ids := familyOf(batch), make([]string, len(items))
+	ids := make([]string, len(items))
 	for i, item := range items {
 		token := itemToken(batch, i)
 		if ids[i] = there[token]; ids[i] != "" {
 			continue
 		}
-		item.Environment, item.BatchID, item.OneTimeUseToken, item.StreamsVersion = who.Environment, batch.ID, token, streams
-		item.ParentRun, item.ResumeParent, item.WorkerQueue = in.Parent, in.Waits, p.config.WorkerQueue
+		item.BatchID, item.OneTimeUseToken = batch.ID, token
 		run, err := p.config.Trigger.Trigger(ctx, item)
 		if errors.Is(err, trigger.ErrTokenUsed) {
 			if there, err = p.itemsOf(ctx, batch); err == nil && there[token] == "" {
@@ -196,7 +212,7 @@ func itemError(index int, err error) error {
 // batchAtOnce answers POST /v2/tasks/batch, a batch in one phase, of SDKs before
 // there were two.
 func (p *platform) batchAtOnce(w http.ResponseWriter, r *http.Request) error {
-	who, err := p.enter(r)
+	who, err := p.enterBatch(r)
 	if err != nil {
 		return err
 	}
@@ -205,30 +221,33 @@ func (p *platform) batchAtOnce(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	items := p.itemsAt(body)
-	in := family{Parent: body.text("parentRunId", 0), Waits: body.flag("resumeParentOnCompletion")}
-	if err := refused(issues); err != nil {
+	items, err := p.itemsAt(body)
+	if err != nil {
 		return err
 	}
-	if err := tooMany(len(items)); err != nil {
+	in := family{Parent: body.text("parentRunId", 0), Waits: body.flag("resumeParentOnCompletion")}
+	if err := refused(issues); err != nil {
 		return err
 	}
 	for i, item := range items {
 		if err := checkLimits(item); err != nil {
 			return itemError(i, err)
 		}
-		if err := mayTrigger(who, "batchTrigger", item.Task); err != nil {
+		if err := mayTrigger(who, batchTrigger, item.Task); err != nil {
 			return err
 		}
 	}
 	if err := p.checkParent(r, who, in.Parent); err != nil {
 		return err
 	}
+	if err := p.prepare(who, in, items, streamsVersion(r.Header)); err != nil {
+		return err
+	}
 	batch, err := p.openNewBatch(r, who, int32(len(items)), "", in)
 	if err != nil {
 		return err
 	}
-	if _, err := p.fill(r.Context(), who, batch, items, streamsVersion(r.Header)); err != nil {
+	if _, err := p.fill(r.Context(), batch, items); err != nil {
 		return err
 	}
 	if err := p.grant(w, r, who, "read:batch:"+batch.FriendlyID); err != nil {
@@ -240,22 +259,22 @@ func (p *platform) batchAtOnce(w http.ResponseWriter, r *http.Request) error {
 	}{batch.FriendlyID, batch.RunCount})
 }
 
-// itemsAt reads the items of a batch in one phase.
-func (p *platform) itemsAt(body fields) []trigger.Request {
+// itemsAt reads the items of a batch in one phase. Of too many none is read.
+func (p *platform) itemsAt(body fields) ([]trigger.Request, error) {
 	if !body.has("items", "array") {
 		body.wrong("items", "is not a list")
-		return nil
+		return nil, nil
+	}
+	if err := tooMany(elements(body.members["items"])); err != nil {
+		return nil, err
 	}
 	var list []json.RawMessage
 	if json.Unmarshal(body.members["items"], &list) != nil || len(list) == 0 {
 		body.wrong("items", "is empty")
 	}
-	if len(list) > maxBatch {
-		return make([]trigger.Request, len(list)) // refused for that alone
-	}
 	items := make([]trigger.Request, len(list))
 	for i, text := range list {
 		items[i] = parseItem(newFields(text, body.issues, "items", fmt.Sprint(i)), p.config.Now())
 	}
-	return items
+	return items, nil
 }

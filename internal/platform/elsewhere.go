@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -23,7 +24,7 @@ func Elsewhere(origin string) (http.Handler, error) {
 	// Directly, whatever the environment says of proxies, as Electric is asked; and
 	// not decompressed on the way.
 	transport := &http.Transport{MaxIdleConnsPerHost: 100, IdleConnTimeout: 90 * time.Second, DisableCompression: true, ForceAttemptHTTP2: true}
-	return &httputil.ReverseProxy{
+	proxy := &httputil.ReverseProxy{
 		Transport: transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
@@ -42,5 +43,24 @@ func Elsewhere(origin string) (http.Handler, error) {
 			zerolog.Ctx(r.Context()).Warn().Err(err).Msg("the platform cannot be reached")
 			writeError(w, r, &refusal{status: http.StatusBadGateway, text: "The platform cannot be reached", retry: yes, cause: err})
 		},
-	}, nil
+	}
+	return handle(func(w http.ResponseWriter, r *http.Request) error {
+		if climbs(r.URL.Path) {
+			return paramsError("path", "has a segment . or .., plain or encoded: leave it out")
+		}
+		proxy.ServeHTTP(w, r)
+		return nil
+	}), nil
+}
+
+// climbs says that a decoded path has a segment by which an origin that resolves it
+// would come to another path than the one that was asked for, out of what is passed
+// on. Some take a backslash for a slash.
+func climbs(path string) bool {
+	for segment := range strings.FieldsFuncSeq(path, func(c rune) bool { return c == '/' || c == '\\' }) {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
 }

@@ -61,6 +61,17 @@ func TestElsewhere(t *testing.T) {
 		t.Errorf("the headers are %v", h)
 	}
 
+	for path, status := range map[string]int{
+		"/api/../admin/secret": 400, "/api/%2e%2e/admin": 400, "/api/..%2fadmin": 400, "/api/v1%2F%2E%2E%2Fadmin": 400, "/api/..%5cadmin": 400,
+		"/api/./x": 400, "/api/x/..": 400, "/api/..x/x../...": 418, "/api/a.b": 418,
+	} {
+		res := ask(path)
+		res.Body.Close()
+		if res.StatusCode != status {
+			t.Errorf("%s: %d instead of %d", path, res.StatusCode, status)
+		}
+	}
+
 	res = ask("/realtime/v1/streams/run_x/stream")
 	stream := bufio.NewReader(res.Body)
 	if line, err := stream.ReadString('\n'); line != "data: 1\n" {

@@ -13,8 +13,9 @@ import (
 
 // The actions that routes ask for.
 const (
-	read  = "read"
-	write = "write"
+	read         = "read"
+	write        = "write"
+	batchTrigger = "batchTrigger"
 )
 
 // enter says who asks.

@@ -57,12 +57,20 @@ func (f fields) at(name string) []string {
 	return append(slices.Clone(f.path), name)
 }
 
-func (f fields) wrong(name, message string) {
-	*f.issues = append(*f.issues, issue{"custom", f.at(name), message})
+// maxIssues is how many things wrong with a body are noted. What is wrong with more
+// is wrong in the same way, and an answer is not to be larger than the request.
+const maxIssues = 20
+
+func (f fields) note(code, name, message string) {
+	if len(*f.issues) < maxIssues {
+		*f.issues = append(*f.issues, issue{code, f.at(name), message})
+	}
 }
 
+func (f fields) wrong(name, message string) { f.note("custom", name, message) }
+
 func (f fields) wrongType(name, want, got string) {
-	*f.issues = append(*f.issues, issue{"invalid_type", f.at(name), fmt.Sprintf("Expected %s, received %s", want, got)})
+	f.note("invalid_type", name, fmt.Sprintf("Expected %s, received %s", want, got))
 }
 
 // has says whether there is a member, and notes one of another type than those
@@ -133,6 +141,10 @@ func (f fields) object(name string) (o fields, ok bool) {
 	return newFields(f.members[name], f.issues, f.at(name)...), true
 }
 
+// maxTexts is how many texts a list may have. Each list has a smaller bound of its
+// own; this one is for those that need not be read to be refused.
+const maxTexts = 1000
+
 // texts reads a text or a list of texts, each of at most so many characters.
 func (f fields) texts(name string, most int) []string {
 	if !f.has(name, "array", "string") {
@@ -140,6 +152,10 @@ func (f fields) texts(name string, most int) []string {
 	}
 	if kindOf(f.members[name]) == "string" {
 		return []string{f.text(name, most)}
+	}
+	if n := elements(f.members[name]); n > maxTexts {
+		f.wrong(name, fmt.Sprintf("has %d elements, and %d is the most", n, maxTexts))
+		return nil
 	}
 	var list []json.RawMessage
 	if json.Unmarshal(f.members[name], &list) != nil {

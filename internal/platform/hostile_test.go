@@ -34,7 +34,7 @@ func TestBadRequests(t *testing.T) {
 		"10 MB, in chunks":   {post, trigger, struct{ *strings.Reader }{strings.NewReader(`"` + strings.Repeat("x", 10<<20))}, 413, "Request body too large"},
 		"NUL in the payload": {post, trigger, object{"payload": "a\x00b", "options": object{"payloadType": "text/plain"}}, 400, `holds a NUL character, which cannot be stored at \"payload\"`},
 		"NUL in the context": {post, trigger, `{"context":{"a":"\u0000"}}`, 400, `at \"context\"`},
-		"context, surrogate": {post, trigger, `{"context":"\ud800"}`, 422, "cannot be kept"},
+		"context, surrogate": {post, trigger, `{"context":"\ud800"}`, 422, "context has half a surrogate pair"},
 		"NUL in the task":    {post, "/api/v1/tasks/a%00b/trigger", "{}", 400, "Params Error"},
 		"task not UTF-8":     {post, "/api/v1/tasks/a%ffb/trigger", "{}", 400, "Params Error"},
 		"long task":          {post, "/api/v1/tasks/" + long + "/trigger", "{}", 400, "Params Error"},
@@ -63,6 +63,9 @@ func TestBadRequests(t *testing.T) {
 		"parent, no id":        {post, trigger, `{"options":{"parentRunId":"run"}}`, 422, "options.parentRunId"},
 		"parent, nobody":       {post, trigger, `{"options":{"parentRunId":"run_nobody"}}`, 403, "Unauthorized"},
 		"debounce":             {post, trigger, `{"options":{"debounce":{"key":"a","delay":"1s"}}}`, 400, "is not built here"},
+		"key, long number":     {post, trigger, `{"options":{"concurrencyKey":1` + strings.Repeat("0", 1100) + `}}`, 400, "concurrencyKey must be 1024 characters or less"},
+		"delay, long number":   {post, trigger, `{"options":{"delay":1` + strings.Repeat("0", 1100) + `}}`, 400, "options.delay"},
+		"NUL, backslash":       {post, trigger, `{"context":{"\\\\\u0000":1}}`, 400, `at \"context\"`},
 		"queue a text":         {post, trigger, `{"options":{"queue":"q"}}`, 400, "options.queue"},
 		"concurrency key true": {post, trigger, `{"options":{"concurrencyKey":true}}`, 400, "options.concurrencyKey"},
 		// ids
@@ -125,6 +128,7 @@ func TestBadRequests(t *testing.T) {
 		"items of nothing":  {post, "/api/v3/batches/batch_x/items", "{}", 404, "Not found"},
 		"at once, no list":  {post, "/api/v2/tasks/batch", `{"items":{}}`, 400, "items"},
 		"at once, none":     {post, "/api/v2/tasks/batch", `{"items":[]}`, 400, "items"},
+		"at once, waits":    {post, "/api/v2/tasks/batch", `{"items":[{"task":"a"}],"resumeParentOnCompletion":true}`, 422, "resumeParentOnCompletion"},
 		"at once, one bad":  {post, "/api/v2/tasks/batch", `{"items":[{"task":"a"},{"task":7}]}`, 400, "items.1.task"},
 		"at once, too many": {post, "/api/v2/tasks/batch", `{"items":[` + strings.Repeat("{},", 1000) + `{}]}`, 400, "Maximum allowed batch size"},
 	} {
@@ -163,6 +167,8 @@ func TestBadItems(t *testing.T) {
 		"eleven tags":    {`{"index":2,"task":"c","options":{"tags":["1","2","3","4","5","6","7","8","9","10","11"]}}`, 422, "Line 3: Runs can only have 10 tags"},
 		"metadata":       {`{"index":2,"task":"c","options":{"metadata":"{"}}`, 400, "options.metadata"},
 		"large metadata": {`{"index":2,"task":"c","options":{"metadata":{"a":"` + strings.Repeat("x", 300<<10) + `"}}}`, 413, "Line 3: Metadata exceeds"},
+		"surrogate":      {`{"index":2,"task":"c","context":"\ud800"}`, 422, "Item 2: context"},
+		"large number":   {`{"index":2,"task":"c","context":1e200000}`, 422, "Item 2: context"},
 		"17 MB":          {strings.Repeat(" ", 17<<20), 413, "too large"},
 		"missing":        {"", 200, `"sealed":false,"enqueuedCount":0,"expectedCount":3`},
 	} {

@@ -1,7 +1,6 @@
 package platform
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -28,7 +27,7 @@ const maxKey = trigger.MaxKey
 // because nothing here has versions or gates, are passed over.
 func parseRun(f fields, now time.Time) trigger.Request {
 	r := trigger.Request{Context: f.members["context"]}
-	if bytes.Contains(r.Context, []byte(`\u0000`)) {
+	if holdsNUL(r.Context) {
 		f.wrong("context", "holds a NUL character, which cannot be stored")
 	}
 	options, ok := f.object("options")
@@ -129,10 +128,15 @@ func (f fields) textOrNumber(name string) string {
 	if !f.has(name, "string", "number") {
 		return ""
 	}
-	if kindOf(f.members[name]) == "number" {
-		return string(f.members[name])
+	if kindOf(f.members[name]) == "string" {
+		return f.text(name, maxName)
 	}
-	return f.text(name, maxName)
+	number := string(f.members[name])
+	if len(number) > maxName {
+		f.wrong(name, fmt.Sprintf("%s must be %d characters or less", name, maxName))
+		return ""
+	}
+	return number
 }
 
 // delay reads a time that is to come: a duration from now, or a date. One that is

@@ -26,11 +26,11 @@ func (p *platform) trigger(w http.ResponseWriter, r *http.Request) error {
 	if !utf8.ValidString(task) || strings.ContainsRune(task, 0) || utf8.RuneCountInString(task) > maxName {
 		return paramsError("taskId", "holds a NUL character, is not UTF-8, or has more than 1024 characters")
 	}
-	request, err := p.readTrigger(w, r)
-	if err != nil {
+	if err := mayTrigger(who, "trigger", task); err != nil {
 		return err
 	}
-	if err := mayTrigger(who, "trigger", task); err != nil {
+	request, err := p.readTrigger(w, r)
+	if err != nil {
 		return err
 	}
 	request.Environment, request.Task, request.OneTimeUseToken = who.Environment, task, who.OneTimeUse

@@ -84,6 +84,22 @@ func TestPayloads(t *testing.T) {
 	}
 }
 
+// A backslash before u0000 is a text of six characters, and no NUL.
+func TestContextWithABackslash(t *testing.T) {
+	w := newWorld(t)
+	const context = `{"a\\u0000": "b\\\\u0000\\"}`
+	var made struct{ ID string }
+	w.call(http.MethodPost, "/api/v1/tasks/task/trigger", `{"context":`+context+`}`).into(t, http.StatusOK, &made)
+	id, err := runid.ParseRun(made.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := w.store.FindByFriendlyID(t.Context(), w.demo.EnvironmentID, id)
+	if err != nil || !sameJSON(string(run.Context), context) {
+		t.Errorf("the context is %s, %v", run.Context, err)
+	}
+}
+
 // What a credential may do to runs is what its scopes say; what keys alone may do,
 // no token may; and the answer to a trigger has a token for its run alone.
 func TestWhoMay(t *testing.T) {
