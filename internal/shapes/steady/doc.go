@@ -18,17 +18,15 @@
 // (It is a second and a half here, so that it is one where the calls arrive.) The
 // pause before the next grows from a quarter of a second to four, drawn at random
 // from nothing up to that (full jitter), and is never shorter than the upstream's
-// Retry-After. The first success lets the others through, two a second for a moment
-// more: an upstream may answer some of them and not others, for what they have to be
-// told.
+// Retry-After. The first success lets the others through, two a second for ten seconds
+// more, of which those do not count that have succeeded by then: an upstream may answer
+// some of them and not others, for what they have to be told, and a held call says nothing
+// for as long as there is no news.
 //
 // Each shape by itself would still be many when there are many. So when three
 // have failed since anything last succeeded, the whole upstream counts as failing
 // (the circuit is open): then those rules hold for all of its shapes together.
 // One shape that fails alone, because of what is in it, slows down nobody else.
-//
-// A held call says nothing while it is held. One that was out for a second
-// without failing counts as a success.
 //
 // The judgement is a state machine without clock, goroutine and lock (gates); Source
 // is the shell around it.

@@ -8,7 +8,7 @@ const (
 	circuit    = time.Second             // of the whole upstream, after many
 	mostRest   = 30 * time.Second        // of what an upstream may ask for
 	window     = 1500 * time.Millisecond // holds at most two calls of what fails: they are a second apart where they arrive, too
-	trial      = 1750 * time.Millisecond // long enough for another call, whenever the last two were
+	trial      = 10 * time.Second        // after a failure; who succeeds meanwhile makes place at once
 	tripAt     = 3                       // shapes that fail open the circuit
 	afterFault = 500 * time.Millisecond  // within this the others ask when one has succeeded
 	forgotten  = time.Minute             // after this a failure that nobody came back to
