@@ -124,7 +124,8 @@ func (o Operation) apply(root map[string]any) (did bool, err error) {
 	case "append":
 		switch {
 		case isList:
-			value = append(list, value) // nobody else has it: each value was decoded for its place
+			list = append(list, value) // nobody else has it: each value was decoded for its place
+			value = list
 		case there:
 			value = []any{current, value}
 		default:
