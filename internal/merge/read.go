@@ -152,26 +152,3 @@ func (r *Held) take(got *result) {
 	}
 	r.apply(e)
 }
-
-// drain gives the rest of the page's rows to send, a piece at a time.
-func (p *openPage) drain(send func(*shapes.Batch) error) error {
-	piece := shapes.Batch{Rows: make([]byte, 0, pieceBytes+pieceBytes/4)}
-	for {
-		whole, err := piece.Fill(p.messages, pieceBytes)
-		if err != nil {
-			return broken(err)
-		}
-		if err := send(&piece); err != nil {
-			return err
-		}
-		if whole {
-			return nil
-		}
-		piece = shapes.Batch{Rows: piece.Rows[:0]}
-	}
-}
-
-// pieceBytes is how much is collected before it is written on: a write takes two or three
-// calls of the system, however long it is. What a reader who takes nothing pins is mostly
-// this, and as much again in the scanner, the transport and, in dev, the upstream.
-const pieceBytes = 32 << 10

@@ -63,15 +63,6 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-// skipString gives the index behind the string that begins at i, or len(b).
-func skipString(b []byte, i int) int {
-	end, ended := stringEnd(b, i+1)
-	if !ended {
-		return len(b)
-	}
-	return end
-}
-
 // skipValue gives the index behind the value that begins at i, or i if none
 // does. Numbers and literals are taken by their characters only.
 func skipValue(b []byte, i int) int {

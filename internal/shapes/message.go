@@ -42,29 +42,86 @@ func (m Message) AppendTo(dst []byte) []byte {
 	return append(dst, m.Raw[m.cutTo:]...)
 }
 
-// parseMessage reads the headers of a framed object. The framer knows where the
-// first nested values are.
-func parseMessage(raw []byte, nested []extent) (Message, error) {
-	m := Message{Raw: raw}
-	headers, base := []byte(nil), 0
-	err := members(raw, nested, func(key, value []byte, at span) error {
-		if nameIs(key, "headers") {
-			headers, base = value, at.value
+// knownHeaders are the headers of the message before, which those of most rows of a
+// snapshot are the same as, and what they came to.
+type knownHeaders struct {
+	raw []byte
+	is  Message // but for Raw, and its places count from the headers
+}
+
+// mostKnown is how long headers may be that are kept.
+const mostKnown = 1 << 10
+
+// parse reads the headers of a framed object. The framer knows where the first nested
+// values are.
+func (k *knownHeaders) parse(raw []byte, nested []extent) (Message, error) {
+	headers, base := usual(raw, nested)
+	if headers == nil {
+		err := members(raw, nested, func(key, value []byte, at span) error {
+			if nameIs(key, "headers") {
+				headers, base = value, at.value
+			}
+			return nil
+		})
+		if err != nil {
+			return Message{}, err
 		}
-		return nil
-	})
-	if err != nil {
-		return m, err
 	}
 	if len(headers) == 0 || headers[0] != '{' {
-		return m, malformed("a message has no headers object")
+		return Message{}, malformed("a message has no headers object")
 	}
+	if !bytes.Equal(headers, k.raw) {
+		is, err := parseHeaders(headers)
+		if err != nil {
+			return Message{}, err
+		}
+		k.raw = k.raw[:0]
+		if len(headers) <= mostKnown {
+			k.raw, k.is = append(k.raw, headers...), is
+		} else {
+			return is.of(raw, base), nil
+		}
+	}
+	return k.is.of(raw, base), nil
+}
+
+// of is a message whose headers, which begin at base, are m's.
+func (m Message) of(raw []byte, base int) Message {
+	m.Raw = raw
+	if m.cutTo > 0 {
+		m.cutFrom, m.cutTo = base+m.cutFrom, base+m.cutTo
+	}
+	return m
+}
+
+// usual gives the headers of a row as Electric writes it, without white space or other
+// members: {"key":"...","value":{...},"headers":{...}}. It gives nothing of any other.
+func usual(raw []byte, nested []extent) (headers []byte, base int) {
+	const key, value, tail = `{"key":`, `,"value":`, `,"headers":`
+	if len(nested) != 2 {
+		return nil, 0
+	}
+	row, last := nested[0], nested[1]
+	switch {
+	case raw[row.from] != '{' || raw[last.from] != '{' || last.to != len(raw)-1 || string(raw[row.to:last.from]) != tail:
+		return nil, 0
+	case row.from < len(key+value) || string(raw[:len(key)]) != key || string(raw[row.from-len(value):row.from]) != value:
+		return nil, 0
+	case raw[len(key)] != '"' || skipString(raw, len(key)) != row.from-len(value):
+		return nil, 0
+	}
+	return raw[last.from:last.to], last.from
+}
+
+// parseHeaders reads the headers of a message: what it is, but for Raw.
+func parseHeaders(headers []byte) (Message, error) {
+	var m Message
 	var h headerScan
 	if err := members(headers, nil, h.member); err != nil {
 		return m, err
 	}
 	if h.lastTo > 0 {
-		m.cutFrom, m.cutTo = base+h.lastFrom, base+h.lastTo
+		m.cutFrom, m.cutTo = h.lastFrom, h.lastTo
 	}
 	return m, h.finish(&m)
 }

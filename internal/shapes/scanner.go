@@ -21,6 +21,7 @@ type Scanner struct {
 	pos   int // next byte to look at
 	max   int
 	state scanState
+	known knownHeaders
 	err   error
 }
 
@@ -146,7 +147,7 @@ func (s *Scanner) message() (Message, error) {
 		if done {
 			raw := s.buf[s.start:s.pos]
 			s.start = s.pos
-			return parseMessage(raw, f.nested[:f.met])
+			return s.known.parse(raw, f.nested[:f.met])
 		}
 		if err := s.fill(); err != nil {
 			if err == io.EOF {
@@ -194,75 +195,6 @@ func (s *Scanner) fill() error {
 		}
 	}
 	return io.ErrNoProgress
-}
-
-// framer finds the end of a JSON object, over as many pieces as it takes.
-type framer struct {
-	depth  int
-	kinds  uint64 // one bit a level, the innermost lowest: 1 is an object
-	quoted bool   // we are in a string
-
-	// The first objects and arrays right inside the object, so that nobody has to
-	// look for their ends again. A message has two or three.
-	nested [4]extent
-	met    int
-}
-
-// extent says where a value is.
-type extent struct{ from, to int }
-
-// feed looks at b from i on; earlier bytes are the object's beginning, seen
-// before. It gives the index it got to, and whether the object ends there.
-func (f *framer) feed(b []byte, i int) (int, bool, error) {
-	for i < len(b) {
-		if f.quoted {
-			var ended bool
-			if i, ended = stringEnd(b, i); !ended {
-				return i, false, nil
-			}
-			f.quoted = false
-			// Mostly the next string follows, behind a colon or a comma.
-			if i+1 < len(b) && b[i+1] == '"' && (b[i] == ':' || b[i] == ',') {
-				f.quoted = true
-				i += 2
-			}
-			continue
-		}
-		c := b[i]
-		i++
-		switch c {
-		case '"':
-			f.quoted = true
-		case '{', '[':
-			if f.depth == 64 {
-				return i, false, malformed("a message is nested deeper than 64 levels")
-			}
-			if f.depth == 1 && f.met < len(f.nested) {
-				f.nested[f.met].from = i - 1
-				f.met++
-			}
-			f.depth++
-			f.kinds <<= 1
-			if c == '{' {
-				f.kinds |= 1
-			}
-		case '}', ']':
-			if (c == '}') != (f.kinds&1 == 1) {
-				return i, false, malformed("%q closes the wrong bracket", c)
-			}
-			f.depth--
-			f.kinds >>= 1
-			switch f.depth {
-			case 0:
-				return i, true, nil
-			case 1:
-				if last := &f.nested[f.met-1]; last.to == 0 {
-					last.to = i
-				}
-			}
-		}
-	}
-	return i, false, nil
 }
 
 func malformed(format string, args ...any) error {

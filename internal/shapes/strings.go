@@ -1,71 +1,77 @@
 package shapes
 
 import (
-	"encoding/binary"
+	"bytes"
 	"math/bits"
 )
 
-// Eight bytes in a word, of which one bit each says something: the highest.
-const (
-	ones  = 0x0101010101010101
-	lows  = 0x7f7f7f7f7f7f7f7f
-	first = 0x80 // of the byte that comes first
-)
+// block is how many bytes are looked at together: one bit of a word for each.
+const block = 64
 
-// equal marks the bytes of x that are c.
-func equal(x uint64, c byte) uint64 {
-	x ^= ones * uint64(c) // those sought are zero
-	return ^((x&lows + lows) | x | lows)
+// quoting follows strings through JSON a block at a time. Most of a body is read by it,
+// and what people keep in strings is JSON again, in which every fifth byte or so is an
+// escaped quote: so nothing here depends on how many there are, but where backslashes
+// stand side by side.
+type quoting struct {
+	inside  uint64 // all bits: what comes next is in a string
+	escaped uint64 // 1: what comes next is escaped
 }
 
-// stringEnd gives the index behind the quote that ends the string that i is in.
-// If b ends first it gives where to look on when there is more, which is at a
-// backslash if that comes last: what it escapes is not there yet.
-//
-// Most of a body is read by it, and what people keep in strings is JSON again, in which
-// every fifth byte or so is an escaped quote. So it looks at eight bytes at a time, and
-// does not stop at a quote behind a backslash; only where backslashes stand side by side
-// does it look at each byte. Quotes are too close together for bytes.IndexByte to pay.
-func stringEnd(b []byte, i int) (int, bool) {
-	escaped := uint64(0) // first: the byte at i is
-	for ; i+8 <= len(b); i += 8 {
-		x := binary.LittleEndian.Uint64(b[i:])
-		quotes, slashes := equal(x, '"'), equal(x, '\\')
-		behind := slashes<<8 | escaped
-		if slashes&behind != 0 {
-			var end int
-			if end, escaped = stringEndIn(b[i:i+8], escaped); end > 0 {
-				return i + end, true
-			}
-			continue
-		}
-		if quotes &^= behind; quotes != 0 {
-			return i + bits.TrailingZeros64(quotes)/8 + 1, true
-		}
-		escaped = slashes >> 56
-	}
-	end, escaped := stringEndIn(b[i:], escaped)
-	switch {
-	case end > 0:
-		return i + end, true
-	case escaped != 0:
-		return len(b) - 1, false
-	}
-	return len(b), false
+// outside gives the brackets and backslashes of a block that are in no string, lowest bit
+// first. It may give other bytes as well, none of which has a place outside strings.
+func (q *quoting) outside(b *[block]byte) uint64 {
+	quotes, slashes, brackets := marks(b)
+	inside := parity(quotes&^q.behind(slashes)) ^ q.inside
+	q.inside = uint64(int64(inside) >> 63)
+	return (brackets | slashes) &^ inside
 }
 
-// stringEndIn is stringEnd a byte at a time: where in b the string ends, or 0, and
-// whether what follows b is escaped.
-func stringEndIn(b []byte, escaped uint64) (end int, next uint64) {
-	for i, c := range b {
-		switch {
-		case escaped != 0:
-			escaped = 0
-		case c == '"':
-			return i + 1, 0
-		case c == '\\':
-			escaped = first
+// behind marks the bytes that a backslash escapes, of which slashes are all.
+func (q *quoting) behind(slashes uint64) uint64 {
+	escaped := slashes<<1 | q.escaped
+	q.escaped = slashes >> 63
+	if slashes&escaped == 0 {
+		return escaped
+	}
+	escaped &^= slashes << 1 // some are escaped themselves: begin anew, from the first
+	for left := slashes; left != 0; left &= left - 1 {
+		at := left & -left
+		q.escaped = 0
+		if escaped&at == 0 {
+			escaped |= at << 1
+			q.escaped = at >> 63
 		}
 	}
-	return 0, escaped
+	return escaped
 }
+
+// parity gives for each bit whether an odd number of bits is set up to it.
+func parity(x uint64) uint64 {
+	x ^= x << 1
+	x ^= x << 2
+	x ^= x << 4
+	x ^= x << 8
+	x ^= x << 16
+	return x ^ x<<32
+}
+
+// skipString gives the index behind the string that begins at i, or len(b).
+func skipString(b []byte, i int) int {
+	for end := i + 1; ; {
+		n := bytes.IndexByte(b[end:], '"')
+		if n < 0 {
+			return len(b)
+		}
+		end += n + 1
+		slashes := end - 1
+		for slashes > i && b[slashes-1] == '\\' {
+			slashes--
+		}
+		if (end-1-slashes)%2 == 0 {
+			return end
+		}
+	}
+}
+
+// first is the place of the lowest bit.
+func first(x uint64) int { return bits.TrailingZeros64(x) }

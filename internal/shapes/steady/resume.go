@@ -30,12 +30,13 @@ type body struct {
 	ended   bool // an up-to-date was given, behind which nothing comes
 	given   int  // messages
 	sum     maphash.Hash
-	moved   time.Time // when the last one was given
+	stuck   int       // given, when it broke off last
+	since   time.Time // when it did so with that many for the first time
 	err     error     // the end, once it is known
 }
 
 func newBody(ctx context.Context, s *Source, def *shapes.Definition, pos shapes.Position, r *reading) *body {
-	b := &body{ctx: ctx, source: s, def: def, pos: pos, reading: r, moved: time.Now()}
+	b := &body{ctx: ctx, source: s, def: def, pos: pos, reading: r, stuck: -1}
 	b.page = &shapes.Page{Next: r.page.Next, Schema: r.page.Schema, Messages: b, Close: b.close}
 	return b
 }
@@ -76,7 +77,6 @@ func (b *body) give(m *shapes.Message) error {
 	}
 	b.ended = m.Kind == shapes.ControlUpToDate
 	b.given++
-	b.moved = time.Now()
 	_, _ = b.sum.Write(m.Raw)
 	_ = b.sum.WriteByte('\n')
 	return nil
@@ -86,7 +86,10 @@ func (b *body) give(m *shapes.Message) error {
 func (b *body) resume(broken error) error {
 	for {
 		_ = b.reading.close(&shapes.Unavailable{Err: fmt.Errorf("an answer broke off: %w", broken)})
-		hopeless := errors.Is(broken, shapes.ErrEndless) || time.Since(b.moved) > mostStall || b.ctx.Err() != nil
+		if b.stuck != b.given {
+			b.stuck, b.since = b.given, time.Now()
+		}
+		hopeless := errors.Is(broken, shapes.ErrEndless) || time.Since(b.since) > mostStall || b.ctx.Err() != nil
 		if hopeless || b.once && b.given == 0 {
 			return broken
 		}
