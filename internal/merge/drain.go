@@ -10,7 +10,7 @@ const pieceBytes = 32 << 10
 // A reader who has taken so much is one who reads: what comes next is read from the
 // upstream while the last piece is written, in larger ones. It costs two of them.
 const (
-	takenBytes = 1 << 20
+	takenBytes = 256 << 10
 	aheadBytes = 64 << 10
 )
 
