@@ -80,6 +80,11 @@
 // that is in the air, reading from a ring and sharing a read cost nothing, and are never
 // refused.
 //
+// What is refused costs nothing either, or an environment beyond its bounds would get less
+// than they say. So the shapes of one feed are begun together (Seats): if one is too much,
+// none is asked for. All of them are let in by what one of them takes of the new shapes in a
+// second, and the environment owes the rest.
+//
 // # Races
 //
 // There is one lock, Group.mu; nothing is asked or waited for while it is held. It
