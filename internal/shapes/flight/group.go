@@ -27,7 +27,8 @@ type Config struct {
 	Keep time.Duration
 	// RingEntries and RingBytes are how much recent news of a shape is remembered,
 	// and AllRingBytes how much of all shapes together. Defaults: 32, 256 KiB and
-	// 64 MiB. Negative: nothing.
+	// 64 MiB. Negative: nothing. One piece that is larger than RingBytes is remembered
+	// beside them, of a 16th of AllRingBytes at most.
 	RingEntries, RingBytes, AllRingBytes int
 	// ShareBytes is how large the body of a read may be that is held to be shared, and
 	// AllShareBytes how large those are together that anybody has at one time.
