@@ -34,6 +34,7 @@ type reads struct {
 	out     int                       // whose result was not taken yet
 	cancels [Sides]context.CancelFunc // of those that are out
 	schemas [Sides]string
+	seats   [Sides]*flight.Seat // taken for reads that were not begun
 }
 
 // Wait waits until the request has its outcome.

@@ -107,6 +107,9 @@ func (m *Merger) Begin(ctx context.Context, req Request) *Held {
 func (r *Held) apply(e Event) {
 	var effects []Effect
 	r.state, effects = Step(r.state, e)
+	if e.Kind == Begin {
+		r.seat(effects)
+	}
 	for _, effect := range effects {
 		switch effect.Kind {
 		case Read:

@@ -38,7 +38,7 @@ func (r *Held) read(side int) {
 	def, pos := r.req.Definitions[side], r.state.Sides[side].Position
 	ctx, cancel := context.WithCancel(r.ctx)
 	if r.reads == nil {
-		r.reads = &reads{results: make(chan *result, Sides)}
+		r.reads = newReads()
 	}
 	reads := r.reads
 	reads.cancels[side] = cancel
@@ -46,6 +46,11 @@ func (r *Held) read(side int) {
 	ask := r.merger.config.Upstreams[side].Read
 	if r.state.Sides[side].Followed { // what is in hand does not wait for more
 		ask = r.merger.config.Upstreams[side].Once
+	}
+	if seat := reads.seated(side); seat != nil {
+		ask = func(ctx context.Context, _ *shapes.Definition, _ shapes.Position) (*shapes.Page, error) {
+			return seat.Read(ctx)
+		}
 	}
 	joined, place := r.joined(side)
 	go func() {

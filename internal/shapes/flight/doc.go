@@ -45,6 +45,12 @@
 // exactly where the one before it ends, as one News, without a call. It is not told
 // less than the flight's own readers were, and hears the rest at its next position.
 //
+// One piece that is too large for a ring is remembered beside it, the last, if it is not more
+// than a 16th of what all rings may have. So readers who fall behind a ring cost one call for
+// each place that they are at, and not one each: those who come while the call is out share
+// the flight, and those who come later are told what it brought. Its frame is not made
+// once, as it is too large to be copied, but its bytes are there once.
+//
 // A ring is of one handle. It is cleared when a flight or a read says that the handle was
 // rotated, and when news of another handle lands. That the handle is gone is remembered as
 // long as the shape is: everybody at a place of it is told so at once. It has to be so for
@@ -79,6 +85,11 @@
 // PerEnvironment fails with *shapes.Limited, for that environment alone. Joining a flight
 // that is in the air, reading from a ring and sharing a read cost nothing, and are never
 // refused.
+//
+// What is refused costs nothing either, or an environment beyond its bounds would get less
+// than they say. So the shapes of one feed are begun together (Seats): if one is too much,
+// none is asked for. All of them are let in by what one of them takes of the new shapes in a
+// second, and the environment owes the rest.
 //
 // # Races
 //

@@ -37,7 +37,8 @@ func (p *PerEnvironment) setDefaults() {
 
 // environment counts what an environment has. It is known while one of its shapes is.
 // Its tokens may be forgotten with it: a shape is known for Config.Keep after it was
-// begun, and if that is not shorter than its default, all tokens have come back by then.
+// begun, and if that is not shorter than its default, all tokens have come back by then,
+// but for what it owes (take).
 type environment struct {
 	id         string
 	shapes     int
@@ -50,42 +51,61 @@ type environment struct {
 // unused is for how long an environment saves what it does not begin.
 const unused = 10 * time.Second
 
-// mayDefine takes another shape, if that is allowed.
-func (e *environment) mayDefine(p *PerEnvironment, keep time.Duration, begins bool) error {
-	if e.shapes >= p.Definitions {
-		return &shapes.Limited{What: "different feeds", RetryAfter: max(keep, time.Second)}
+// need is what somebody needs of an environment who has one or several things to ask.
+type need struct {
+	calls      int
+	beginnings int // of the calls
+	shapes     int // that are not known yet
+	begun      int // of the shapes, by a beginning
+}
+
+// add adds a call.
+func (n *need) add(begins, known bool) {
+	n.calls++
+	n.beginnings += number(begins)
+	n.shapes += number(!known)
+	n.begun += number(begins && !known)
+}
+
+func number(b bool) int {
+	if b {
+		return 1
 	}
-	if begins {
+	return 0
+}
+
+// take takes all that is needed, or nothing: whoever is refused one half of a feed has no
+// use for the other, and must not use up what others of the environment may have.
+//
+// What is begun together is let in with the first token there is, and the others are owed.
+// If it had to find them all there at once, it would find none beside many who begin one
+// thing each.
+func (e *environment) take(n need, p *PerEnvironment, keep time.Duration) error {
+	switch { // a bound that is less than one feed needs lets one in
+	case e.shapes+n.shapes > max(p.Definitions, n.shapes):
+		return &shapes.Limited{What: "different feeds", RetryAfter: max(keep, time.Second)}
+	case e.calls+n.calls > max(p.Calls, n.calls):
+		return &shapes.Limited{What: "calls to the upstream", RetryAfter: time.Second}
+	case e.beginnings+n.beginnings > max(p.Beginnings, n.beginnings):
+		return &shapes.Limited{What: "feeds that are being read from their beginning", RetryAfter: time.Second}
+	}
+	if n.begun > 0 {
 		now := time.Now()
 		burst := max(p.NewPerSecond*max(keep, unused).Seconds(), 1)
 		spent := max(e.spent-now.Sub(e.then).Seconds()*p.NewPerSecond, 0)
 		if over := spent + 1 - burst; over > 0 {
 			return &shapes.Limited{What: "new feeds", RetryAfter: time.Duration(over / p.NewPerSecond * float64(time.Second))}
 		}
-		e.spent, e.then = spent+1, now
+		e.spent, e.then = spent+float64(n.begun), now
 	}
-	e.shapes++
+	e.shapes += n.shapes
+	e.calls += n.calls
+	e.beginnings += n.beginnings
 	return nil
 }
 
-// mayCall takes another call, if that is allowed.
-func (e *environment) mayCall(p *PerEnvironment, begins bool) error {
-	if e.calls >= p.Calls {
-		return &shapes.Limited{What: "calls to the upstream", RetryAfter: time.Second}
-	}
-	if begins {
-		if e.beginnings >= p.Beginnings {
-			return &shapes.Limited{What: "feeds that are being read from their beginning", RetryAfter: time.Second}
-		}
-		e.beginnings++
-	}
-	e.calls++
-	return nil
-}
-
+// called gives a call back.
 func (e *environment) called(begins bool) {
 	e.calls--
-	if begins {
-		e.beginnings--
-	}
+	e.beginnings -= number(begins)
 }

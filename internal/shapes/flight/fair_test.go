@@ -206,3 +206,82 @@ func TestNewDefinitionsWithoutMemory(t *testing.T) {
 		}
 	})
 }
+
+// Of the reads of one feed all are sent or none: if one is too much, for whatever reason,
+// the environment has what it had before.
+func TestSeatsAreAllOrNone(t *testing.T) {
+	for name, p := range map[string]PerEnvironment{
+		"definitions": {Definitions: 4}, "calls": {Calls: 4}, "beginnings": {Beginnings: 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inFairBubble(t, p, func(t *testing.T, s *script, g *Group) {
+				one := reads(t, g, start)
+				defer one.leave()
+				seats := func(n int) (of []*shapes.Definition) { return []*shapes.Definition{feed("env", n), feed("env", n+1)} }
+				both := []shapes.Position{start, start}
+				ctx, leave := context.WithCancel(t.Context())
+				defer leave()
+				sit := func(of []*shapes.Definition) []Seat { return g.Seats(ctx, of, both) }
+				let := sit(seats(0))
+				before := *g.environments["env"]
+				for i, seat := range sit(seats(2)) {
+					var limited *shapes.Limited
+					if _, err := seat.Read(ctx); !errors.As(err, &limited) {
+						t.Errorf("seat %d of a feed that is too much: %v", i, err)
+					}
+				}
+				if got := *g.environments["env"]; got != before || g.Stats().Limited != 1 || len(g.shapes) != 3 || len(s.pending()) != 3 {
+					t.Errorf("%+v, then %+v; %+v", before, got, g.Stats())
+				}
+				// What shares a call that is out takes nothing, and one more is one more.
+				shares := sit([]*shapes.Definition{feed("env", 0), feed("env", 2)})
+				if n := len(s.pending()); n != 1 || g.Stats().Limited != 1 {
+					t.Errorf("%d calls, %+v", n, g.Stats())
+				}
+				leave()
+				for _, seat := range append(let, shares...) {
+					if _, err := seat.Read(ctx); err != context.Canceled {
+						t.Errorf("of one who left: %v", err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Where less may be had than one feed takes, it may be had nevertheless.
+func TestABoundBelowOneFeed(t *testing.T) {
+	for _, p := range []PerEnvironment{{Definitions: 1}, {Calls: 1}, {Beginnings: 1}, {NewPerSecond: 0.1}} {
+		inFairBubble(t, p, func(t *testing.T, s *script, g *Group) {
+			ctx, leave := context.WithCancel(t.Context())
+			leave()
+			seats := g.Seats(ctx, []*shapes.Definition{feed("e", 1), feed("e", 2)}, []shapes.Position{start, start})
+			if n := len(s.pending()); n != 2 {
+				t.Errorf("%+v: %d calls", p, n)
+			}
+			for _, seat := range seats {
+				_, _ = seat.Read(ctx)
+			}
+		})
+	}
+}
+
+// A call that is refused begins nothing: what it would have taken of the new feeds is there
+// for others.
+func TestARefusedCallTakesNoToken(t *testing.T) {
+	inFairBubble(t, PerEnvironment{Beginnings: 1, NewPerSecond: 1}, func(t *testing.T, s *script, g *Group) {
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		var limited *shapes.Limited
+		go g.Read(ctx, feed("e", 0), start)
+		_ = s.one(t)
+		for n := range 1000 {
+			if _, err := g.Read(ctx, feed("e", n+1), start); !errors.As(err, &limited) {
+				t.Fatal(err)
+			}
+		}
+		if e := g.environments["e"]; e.spent != 1 || e.shapes != 1 {
+			t.Errorf("%+v", e)
+		}
+	})
+}

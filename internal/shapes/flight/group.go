@@ -27,7 +27,8 @@ type Config struct {
 	Keep time.Duration
 	// RingEntries and RingBytes are how much recent news of a shape is remembered,
 	// and AllRingBytes how much of all shapes together. Defaults: 32, 256 KiB and
-	// 64 MiB. Negative: nothing.
+	// 64 MiB. Negative: nothing. One piece that is larger than RingBytes is remembered
+	// beside them, of a 16th of AllRingBytes at most.
 	RingEntries, RingBytes, AllRingBytes int
 	// ShareBytes is how large the body of a read may be that is held to be shared, and
 	// AllShareBytes how large those are together that anybody has at one time.
@@ -151,24 +152,29 @@ func (g *Group) Down(def *shapes.Definition) error {
 func (g *Group) Join(def *shapes.Definition, pos shapes.Position) *Ticket {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	s, err := g.asked(def, pos)
-	if err != nil {
-		return g.landed(nil, err)
+	if g.ctx.Err() != nil {
+		return g.landed(nil, errClosed)
 	}
-	f := s.flight(pos)
+	s := g.shapes[def.Query()]
+	var f *flight
+	if s != nil {
+		f = s.flight(pos)
+	}
 	if f == nil {
-		defer g.settle(s)
-		if err := s.ring.lost(pos); err != nil {
+		defer g.settled(def)
+		if s != nil {
+			if err := s.ring.lost(pos); err != nil {
+				return g.landed(nil, err)
+			}
+			if news := s.ring.from(pos); news != nil {
+				g.ringHits.Add(1)
+				return g.landed(news, nil)
+			}
+		}
+		if err := g.admit(question{def, readKey{pos: pos}}); err != nil {
 			return g.landed(nil, err)
 		}
-		if news := s.ring.from(pos); news != nil {
-			g.ringHits.Add(1)
-			return g.landed(news, nil)
-		}
-		if err := g.call(s, pos); err != nil {
-			return g.landed(nil, err)
-		}
-		f = g.takeOff(s, def, pos)
+		f = g.takeOff(g.shapes[def.Query()], def, pos)
 	}
 	f.waiters++
 	g.linger.remove(&f.linger)

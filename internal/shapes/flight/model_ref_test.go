@@ -127,11 +127,14 @@ func newModel(t *testing.T, s *script) *model {
 
 func (m *model) environment(d int) *refEnvironment { return &m.environments[d/(modelFeeds-1)] }
 
-// know makes a feed known, if its environment may have it, and takes note that somebody
-// asked about it.
+// know makes a feed known, if its environment may have it and a call for it, and takes
+// note that somebody asked about it.
 func (m *model) know(d int, pos shapes.Position) bool {
 	f, e, now := &m.feeds[d], m.environment(d), time.Now()
 	if !f.known {
+		if !m.mayCall(d, pos) {
+			return false
+		}
 		next := e.next
 		if next.Before(now) {
 			next = now

@@ -223,13 +223,6 @@ func (m *model) check() error {
 	return m.checkSums()
 }
 
-func number(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 func (t *refTicket) check() error {
 	if t.left && !t.flight.landed {
 		return nil // nobody looks

@@ -26,66 +26,7 @@ func (g *Group) Once(ctx context.Context, def *shapes.Definition, pos shapes.Pos
 }
 
 func (g *Group) read(ctx context.Context, def *shapes.Definition, key readKey) (*shapes.Page, error) {
-	if g.config.ShareBytes < 0 {
-		return g.readAlone(ctx, def, key)
-	}
-	sent, c, err := g.seat(ctx, def, key)
-	if err != nil {
-		return nil, err
-	}
-	if sent != nil {
-		if err := g.await(ctx, sent, c); err != nil {
-			return nil, err
-		}
-		switch {
-		case sent.goodForLate():
-			return sent.hold(), nil
-		case sent.large():
-			return g.readAlone(ctx, def, key)
-		}
-	}
-	if err := g.await(ctx, c, c); err != nil {
-		return nil, err
-	}
-	switch {
-	case c.err != nil:
-		return nil, c.err
-	case c.whole:
-		return c.hold(), nil
-	}
-	if page := c.take(ctx); page != nil {
-		return page, nil
-	}
-	return g.readAlone(ctx, def, key)
-}
-
-// seat gives a reader a seat: in a call that is sent now, or, if one was sent already,
-// in the one behind it.
-func (g *Group) seat(ctx context.Context, def *shapes.Definition, key readKey) (sent, c *sharedRead, err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	s, err := g.asked(def, key.pos)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer g.settle(s)
-	if err := s.ring.lost(key.pos); err != nil {
-		return nil, nil, err
-	}
-	if sent = s.reads[key]; sent != nil {
-		if sent.next == nil {
-			sent.next = g.newCall(ctx, def, key)
-		}
-		sent.next.readers++
-		return sent, sent.next, nil
-	}
-	if err := g.call(s, key.pos); err != nil {
-		return nil, nil, err
-	}
-	c = g.newCall(ctx, def, key)
-	c.readers = 1
-	c.send(s)
-	return nil, c, nil
+	return g.seats(ctx, question{def, key})[0].Read(ctx)
 }
 
 // await waits until a call has ended. A reader who leaves before gives back the seat,
@@ -123,28 +64,41 @@ func (g *Group) ask(ctx context.Context, def *shapes.Definition, key readKey) (*
 }
 
 // readAlone asks for one reader.
-func (g *Group) readAlone(ctx context.Context, def *shapes.Definition, key readKey) (*shapes.Page, error) {
+func (g *Group) readAlone(ctx context.Context, q question) (*shapes.Page, error) {
 	g.mu.Lock()
-	s, err := g.asked(def, key.pos)
-	if err == nil {
-		if err = g.call(s, key.pos); err == nil {
-			s.alone++
-		}
-		g.settle(s)
-	}
+	s, err := g.alone(q)
 	g.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	page, err := g.ask(ctx, def, key)
-	if err != nil {
-		g.ended(s, key, err)
+	return g.readAs(ctx, s, q)
+}
+
+// alone counts a call for one reader.
+func (g *Group) alone(q question) (*shape, error) {
+	defer g.settled(q.def)
+	if g.ctx.Err() != nil {
+		return nil, errClosed
+	}
+	if err := g.admit(q); err != nil {
 		return nil, err
 	}
-	g.locked(func() { s.ring.named(key.pos, page.Next.Handle) })
+	s := g.shapes[q.def.Query()]
+	s.alone++
+	return s, nil
+}
+
+// readAs asks for one reader, for whom it was counted.
+func (g *Group) readAs(ctx context.Context, s *shape, q question) (*shapes.Page, error) {
+	page, err := g.ask(ctx, q.def, q.key)
+	if err != nil {
+		g.ended(s, q.key, err)
+		return nil, err
+	}
+	g.locked(func() { s.ring.named(q.key.pos, page.Next.Handle) })
 	closed := page.Close
 	page.Close = sync.OnceValue(func() error {
-		g.ended(s, key, nil)
+		g.ended(s, q.key, nil)
 		return closed()
 	})
 	return page, nil

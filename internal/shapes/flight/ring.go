@@ -9,6 +9,9 @@ import (
 // entryBytes is what an entry of a ring takes beyond its rows.
 const entryBytes = 256
 
+// largest is the part of what all rings hold that one piece of news may be.
+const largest = 16
+
 // ring is the recent news of one handle of a shape, in the order in which it landed.
 type ring struct {
 	handle  string
@@ -16,7 +19,11 @@ type ring struct {
 	how     *shapes.Rotated // nil: that is only likely
 	beyond  shapes.Offset   // if it is out of bounds only: the least offset that is
 	entries []*entry
-	bytes   int
+	bytes   int // of the entries
+
+	// The last piece of news that is more than all entries may be. Readers who fell further
+	// behind than the entries reach come one by one, and are mostly told such a piece.
+	large *entry
 
 	// What several entries come to together, for the many who fell behind at the same
 	// place.
@@ -49,34 +56,49 @@ type store struct {
 func (st *store) keep(s *shape, pos shapes.Position, news *shapes.News) {
 	r := &s.ring
 	e := &entry{shape: s, from: pos.Offset, news: news}
-	if pos.Handle != news.Next.Handle || pos.Handle == r.gone || pos.Offset.Compare(news.Next.Offset) >= 0 ||
-		e.bytes() > min(st.ringBytes, st.allBytes) || st.entries <= 0 {
+	if pos.Handle != news.Next.Handle || pos.Handle == r.gone || pos.Offset.Compare(news.Next.Offset) >= 0 || st.entries <= 0 || st.ringBytes <= 0 {
+		return
+	}
+	large := e.bytes() > st.ringBytes
+	if large && e.bytes() > st.allBytes/largest || e.bytes() > st.allBytes {
 		return
 	}
 	if r.handle != pos.Handle {
 		st.clear(s)
 		r.handle = pos.Handle
 	}
-	r.entries = append(r.entries, e)
-	r.bytes += e.bytes()
-	r.joined = nil
+	if large {
+		if r.large != nil {
+			st.drop(r.large)
+		}
+		r.large = e
+	} else {
+		r.entries = append(r.entries, e)
+		r.bytes += e.bytes()
+		r.joined = nil
+	}
 	st.bytes += e.bytes()
 	e.age = st.ages.PushBack(e)
 	for len(r.entries) > st.entries || r.bytes > st.ringBytes {
-		st.dropOldest(s)
+		st.drop(r.entries[0])
 	}
 	for st.bytes > st.allBytes {
-		st.dropOldest(st.ages.Front().Value.(*entry).shape) // the oldest of all is the oldest of its ring
+		st.drop(st.ages.Front().Value.(*entry))
 	}
 }
 
-func (st *store) dropOldest(s *shape) {
-	r := &s.ring
-	e := r.entries[0]
-	r.entries[0] = nil
-	r.entries = r.entries[1:]
-	r.bytes -= e.bytes()
-	r.joined = nil
+// drop forgets an entry: the large one of its ring, or the oldest of the others. The oldest
+// of all is one of these.
+func (st *store) drop(e *entry) {
+	r := &e.shape.ring
+	if r.large == e {
+		r.large = nil
+	} else {
+		r.entries[0] = nil
+		r.entries = r.entries[1:]
+		r.bytes -= e.bytes()
+		r.joined = nil
+	}
 	st.bytes -= e.bytes()
 	st.ages.Remove(e.age)
 }
@@ -84,7 +106,10 @@ func (st *store) dropOldest(s *shape) {
 // clear forgets the ring of a shape.
 func (st *store) clear(s *shape) {
 	for len(s.ring.entries) > 0 {
-		st.dropOldest(s)
+		st.drop(s.ring.entries[0])
+	}
+	if s.ring.large != nil {
+		st.drop(s.ring.large)
 	}
 	s.ring.handle, s.ring.entries = "", nil
 }
@@ -128,6 +153,9 @@ func (r *ring) from(pos shapes.Position) *shapes.News {
 	}
 	first := r.at(pos.Offset)
 	if first == nil {
+		if r.large != nil && r.large.from == pos.Offset {
+			return r.large.news
+		}
 		return nil
 	}
 	second := r.at(first.news.Next.Offset)

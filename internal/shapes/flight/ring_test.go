@@ -252,12 +252,13 @@ func TestMemoryIsBounded(t *testing.T) {
 		config Config
 		lost   uint64 // up to this transaction
 	}{
-		"entries":      {Config{RingEntries: 3}, 7},
-		"bytes":        {Config{RingBytes: 3 * (1000 + entryBytes)}, 7},
-		"less by one":  {Config{RingBytes: 3*(1000+entryBytes) - 1}, 8},
-		"bytes of all": {Config{AllRingBytes: 3 * (1000 + entryBytes)}, 7},
-		"nothing":      {Config{RingBytes: -1}, 10},
-		"one too long": {Config{RingBytes: 1000}, 10},
+		"entries":       {Config{RingEntries: 3}, 7},
+		"bytes":         {Config{RingBytes: 3 * (1000 + entryBytes)}, 7},
+		"less by one":   {Config{RingBytes: 3*(1000+entryBytes) - 1}, 8},
+		"bytes of all":  {Config{AllRingBytes: 3 * (1000 + entryBytes)}, 7},
+		"nothing":       {Config{RingBytes: -1}, 10},
+		"one too long":  {Config{RingBytes: 1000}, 9}, // the last is remembered beside it
+		"much too long": {Config{RingBytes: 1000, AllRingBytes: largest*(1000+entryBytes) - 1}, 10},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -15,33 +15,43 @@ type shape struct {
 	idle        turn[*shape] // in Group.idle while nobody asks
 }
 
-// shape gives the shape of a definition about which somebody asks at pos, and makes
-// it known if its environment may have another. Who calls it calls settle then.
-func (g *Group) shape(def *shapes.Definition, pos shapes.Position) (*shape, error) {
-	if s := g.shapes[def.Query()]; s != nil {
-		return s, nil
-	}
-	e := g.environments[def.Environment()]
-	if e == nil {
-		e = &environment{id: def.Environment()}
-	}
-	if err := e.mayDefine(&g.config.PerEnvironment, g.config.Keep, begins(pos)); err != nil {
-		g.limited.Add(1)
-		return nil, err
-	}
-	g.environments[e.id] = e
-	s := &shape{query: def.Query(), environment: e}
-	s.idle.item = s
-	g.shapes[s.query] = s
-	return s, nil
+// question is what somebody asks about a definition.
+type question struct {
+	def *shapes.Definition
+	key readKey
 }
 
-// asked is shape, unless the Group was closed.
-func (g *Group) asked(def *shapes.Definition, pos shapes.Position) (*shape, error) {
-	if g.ctx.Err() != nil {
-		return nil, errClosed
+// admit makes the shapes of questions known that are not, and counts a call for each
+// question. The questions are of one environment: if that may not have all of it, nothing
+// is done. Who calls it calls settle for each shape then.
+func (g *Group) admit(questions ...question) error {
+	var n need
+	for i, q := range questions {
+		known := g.shapes[q.def.Query()] != nil
+		for _, before := range questions[:i] {
+			known = known || before.def.Query() == q.def.Query()
+		}
+		n.add(begins(q.key.pos), known)
 	}
-	return g.shape(def, pos)
+	id := questions[0].def.Environment()
+	e := g.environments[id]
+	if e == nil {
+		e = &environment{id: id}
+	}
+	if err := e.take(n, &g.config.PerEnvironment, g.config.Keep); err != nil {
+		g.limited.Add(1)
+		return err
+	}
+	g.environments[id] = e
+	for _, q := range questions {
+		query := q.def.Query()
+		if g.shapes[query] == nil {
+			s := &shape{query: query, environment: e}
+			s.idle.item = s
+			g.shapes[query] = s
+		}
+	}
+	return nil
 }
 
 // settle takes in that somebody has begun or ceased to ask about a shape.
@@ -53,6 +63,13 @@ func (g *Group) settle(s *shape) {
 	}
 }
 
+// settled is settle for the shape of a definition, if it is known.
+func (g *Group) settled(def *shapes.Definition) {
+	if s := g.shapes[def.Query()]; s != nil {
+		g.settle(s)
+	}
+}
+
 // forget ends the memory of a shape, and of its environment if it was the last.
 func (g *Group) forget(s *shape) {
 	g.store.clear(s)
@@ -61,15 +78,6 @@ func (g *Group) forget(s *shape) {
 	if e.shapes--; e.shapes == 0 {
 		delete(g.environments, e.id)
 	}
-}
-
-// call takes a call to the upstream from what the shape's environment may have.
-func (g *Group) call(s *shape, pos shapes.Position) error {
-	err := s.environment.mayCall(&g.config.PerEnvironment, begins(pos))
-	if err != nil {
-		g.limited.Add(1)
-	}
-	return err
 }
 
 // flight is the one in the air at pos, or nil.
