@@ -39,7 +39,7 @@ type piece struct {
 }
 
 func newPiece(bytes int) *piece {
-	return &piece{Batch: shapes.Batch{Rows: make([]byte, 0, bytes+bytes/4)}}
+	return &piece{Batch: shapes.Batch{Rows: make([]byte, 0, bytes+bytes/8)}}
 }
 
 // restart makes it empty.

@@ -105,19 +105,21 @@ func (r rotating) Next() (shapes.Message, error) {
 // request is told so; one that is rotated before anything was sent is the
 // request's own answer.
 func TestRotatedInTheMiddle(t *testing.T) {
-	page := func() *openPage {
+	page := func(n int) *openPage {
 		return &openPage{
-			messages: rotating{shapes.NewScanner(strings.NewReader("[" + rows(3) + "]"))}, closer: func() error { return nil }, cancel: func() {},
+			messages: rotating{shapes.NewScanner(strings.NewReader("[" + rows(n) + "]"))}, closer: func() error { return nil }, cancel: func() {},
 		}
 	}
-	a := &Answer{pages: []*openPage{page(), page()}, rows: [][]byte{[]byte(row(9))}, UpToDate: true}
-	got := body(t, a)
-	if strings.Contains(got, "control") || !strings.HasPrefix(got, "["+row(9)) {
-		t.Errorf("wrote %s", got)
+	for _, n := range []int{3, 2 * takenBytes / len(row(0))} { // the latter is read ahead
+		a := &Answer{pages: []*openPage{page(n), page(n)}, rows: [][]byte{[]byte(row(9))}, UpToDate: true}
+		got := body(t, a)
+		if strings.Contains(got, "control") || !strings.HasPrefix(got, "["+row(9)) || n > 3 && len(got) < takenBytes {
+			t.Errorf("wrote %d bytes: %.200s", len(got), got)
+		}
 	}
 	var m Merger
 	m.config.PageBytes = 1 << 20
-	held := m.take(0, &shapes.Page{Messages: page().messages, Close: func() error { return nil }}, nil, func() {})
+	held := m.take(0, &shapes.Page{Messages: page(3).messages, Close: func() error { return nil }}, nil, func() {})
 	if _, ok := errors.AsType[*shapes.Rotated](held.err); !ok {
 		t.Errorf("held: %v", held.err)
 	}
@@ -169,5 +171,52 @@ func TestAStalledBodyIsKeptAlive(t *testing.T) {
 				t.Errorf("with a pause of %s, %d newlines and %d flushes in %s", pause, n, w.flushes, time.Since(began))
 			}
 		})
+	}
+}
+
+// stalled gives so many rows, and then nothing until its call is ended.
+type stalled struct {
+	context.Context
+	rows int
+}
+
+func (s *stalled) Next() (shapes.Message, error) {
+	if s.rows--; s.rows < 0 {
+		<-s.Done()
+		return shapes.Message{}, context.Cause(s)
+	}
+	return shapes.Message{Raw: []byte(row(0))}, nil
+}
+
+// A reader who goes while a body is read ahead ends the call that it comes from: whoever
+// reads waits for the upstream, and nobody else would.
+func TestWhatIsReadAheadEndsWithItsReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		p := &openPage{messages: &stalled{ctx, (takenBytes + 2*aheadBytes) / len(row(0))}, closer: func() error { return nil }, cancel: cancel}
+		sent, gone := 0, errors.New("the client has gone")
+		err := p.drain(func(piece *shapes.Batch) error {
+			if sent += len(piece.Rows); sent > takenBytes+aheadBytes {
+				synctest.Wait() // the next is asked for
+				return gone
+			}
+			return nil
+		})
+		if err != gone || ctx.Err() == nil {
+			t.Errorf("%v after %d bytes; the call: %v", err, sent, ctx.Err())
+		}
+	})
+}
+
+// What is known to be large is not held first, to find that out.
+func TestWhatIsKnownToBeLargeIsNotHeld(t *testing.T) {
+	m := New(Config{PageBytes: 64 << 10})
+	for least, held := range map[int]int{0: 64 << 10, 64<<10 - 1: 64 << 10, 64 << 10: 1} {
+		body := "[" + rows(2000) + "]"
+		got := m.take(0, &shapes.Page{Messages: shapes.NewScanner(strings.NewReader(body)), Least: least}, nil, func() {})
+		if n := len(got.batch.Rows); got.page == nil || n < held || n > held+len(row(0)) {
+			t.Errorf("at least %d bytes: held %d, streamed %v", least, n, got.page != nil)
+		}
+		m.budget.give(got.taken)
 	}
 }

@@ -17,7 +17,8 @@ type Config struct {
 	// log positions cannot be compared, and nothing is said of them.
 	SeparateDatabases bool
 	// PageBytes is how much of one side's body is held before an answer is
-	// streamed instead. Default 512 KiB.
+	// streamed instead. Default 256 KiB, as flight.Config.ShareBytes: what flights could
+	// not hold is streamed at once then.
 	PageBytes int
 	// HeldBytes is how much of all bodies together is held, beyond 8 KiB of each and
 	// beyond what the Upstreams hold to share it (flight.Config.AllShareBytes).
@@ -42,7 +43,7 @@ type Merger struct {
 // New makes a Merger.
 func New(c Config) *Merger {
 	if c.PageBytes == 0 {
-		c.PageBytes = 512 << 10
+		c.PageBytes = 256 << 10
 	}
 	if c.CatchUp == 0 {
 		c.CatchUp = 30 * time.Second

@@ -192,7 +192,7 @@ func TestALargeFeedIsStreamed(t *testing.T) {
 // What is streamed is written a piece at a time, cut between rows; a client that
 // does not take one is not sent the next.
 func TestALargeFeedComesInPieces(t *testing.T) {
-	const many = 3000
+	const many = 10_000
 	side := func(first int) *fake {
 		var all []string
 		for n := range many {
@@ -223,24 +223,26 @@ func TestALargeFeedComesInPieces(t *testing.T) {
 			}
 			t.Fatalf("row %d, not %v", m.Key, next)
 		}
-		if w.largest > pieceBytes+len(row(2*many)) || w.largest < pieceBytes {
+		if w.largest > aheadBytes+len(row(2*many)) || w.largest < aheadBytes {
 			t.Errorf("a piece of %d bytes", w.largest)
 		}
 	})
 	gone := errors.New("the client has gone")
-	a, b := side(0), side(many)
-	askBoth(t, a, b, req, func(t *testing.T, got *Answer, err error) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		w := pieces{fails: gone, after: 200_000}
-		if _, err := got.WriteTo(&w); err != gone || w.Len() > w.after || w.failures != 1 {
-			t.Errorf("%v after %d bytes, tried %d times more", err, w.Len(), w.failures-1)
-		}
-		if a.unread.Len() == 0 || b.unread.Len() == 0 {
-			t.Errorf("read on for nobody: %d and %d bytes are unread", a.unread.Len(), b.unread.Len())
-		}
-	})
+	for _, after := range []int{takenBytes / 2, 2 * takenBytes} { // before it is read ahead, and then
+		a, b := side(0), side(many)
+		askBoth(t, a, b, req, func(t *testing.T, got *Answer, err error) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := pieces{fails: gone, after: after}
+			if _, err := got.WriteTo(&w); err != gone || w.Len() > w.after || w.Len() < w.after/2 || w.failures != 1 {
+				t.Errorf("%v after %d bytes, tried %d times more", err, w.Len(), w.failures-1)
+			}
+			if a.unread.Len() == 0 || b.unread.Len() == 0 {
+				t.Errorf("read on for nobody: %d and %d bytes are unread", a.unread.Len(), b.unread.Len())
+			}
+		})
+	}
 }
 
 // pieces notes the largest write, and fails from a length on.

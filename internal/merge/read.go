@@ -103,7 +103,12 @@ func (m *Merger) take(side int, page *shapes.Page, err error, cancel context.Can
 		got.shared = &openPage{side: side, closer: page.Close, cancel: cancel}
 		return got
 	}
-	whole, err := m.hold(got, page.Messages)
+	whole := false
+	if page.Least < m.config.PageBytes {
+		whole, err = m.hold(got, page.Messages)
+	} else { // the first message: until then Next and Schema are not final
+		whole, err = got.batch.Fill(page.Messages, 1)
+	}
 	got.next, got.schema = page.Next, page.Schema
 	if err == nil && !whole {
 		got.page = &openPage{side: side, messages: page.Messages, closer: page.Close, cancel: cancel}

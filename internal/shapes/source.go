@@ -52,6 +52,9 @@ type Page struct {
 	// Whole is all of the body if it is in memory already, else nil: it may be
 	// taken instead of Messages. Others read it too: it is immutable.
 	Whole *Batch
+	// Least is how many bytes of rows are known to be in the body, if it is known that
+	// there are some: whoever holds less than that need not begin to.
+	Least int
 	// Close ends the call, read to its end or not.
 	Close func() error
 }

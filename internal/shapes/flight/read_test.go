@@ -197,6 +197,11 @@ func TestALargeBodyIsReadByEachAlone(t *testing.T) {
 			calls[0].reply <- p.of(3, large)
 			calls[1].reply <- p.of(3, large)
 		}
+		for _, r := range []*reader{first, second, third} {
+			if r.has(); r.page.Least < g.config.ShareBytes {
+				t.Errorf("known to have %d bytes", r.page.Least)
+			}
+		}
 		for _, r := range []*reader{second, third, first} { // the first is slow
 			if got := r.body(t); got != want {
 				t.Errorf("%d bytes, want %d", len(got), len(want))

@@ -116,7 +116,7 @@ func (s *Seat) Read(ctx context.Context) (*shapes.Page, error) {
 		case s.sent.goodForLate():
 			return s.sent.hold(), nil
 		case s.sent.large():
-			return g.readAlone(ctx, s.q)
+			return s.sent.again(ctx, s.q)
 		}
 	}
 	if err := g.await(ctx, s.call, s.call); err != nil {
@@ -131,5 +131,5 @@ func (s *Seat) Read(ctx context.Context) (*shapes.Page, error) {
 	if page := s.call.take(ctx); page != nil {
 		return page, nil
 	}
-	return g.readAlone(ctx, s.q)
+	return s.call.again(ctx, s.q)
 }

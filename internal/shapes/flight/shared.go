@@ -36,6 +36,7 @@ type sharedRead struct {
 	batch shapes.Batch
 	page  *shapes.Page // what it brought; if that is not whole, one reader takes it, under group.mu
 	held  int          // of Group.shareHeld, for the batch
+	least int          // bytes of rows that a body has that is large
 }
 
 // newCall makes one that outlives the request that it is made for, but has what goes
@@ -73,7 +74,7 @@ func (c *sharedRead) run() {
 	if err != nil || c.whole {
 		c.cancel(nil)
 	}
-	c.page, c.err = page, err
+	c.page, c.err, c.least = page, err, len(c.batch.Rows)
 	g.mu.Lock()
 	unclaimed := c.end()
 	g.mu.Unlock()
@@ -207,7 +208,7 @@ func (c *sharedRead) take(ctx context.Context) *shapes.Page {
 	stop := context.AfterFunc(ctx, func() { c.cancel(context.Cause(ctx)) })
 	give := sync.OnceFunc(c.giveBack)
 	closed := page.Close
-	if c.held > 0 {
+	if page.Least = c.least; c.held > 0 {
 		page.Messages = &resumed{held: c.batch.Replay(), rest: page.Messages, release: give}
 		c.batch.Rows = nil
 	}
@@ -220,6 +221,15 @@ func (c *sharedRead) take(ctx context.Context) *shapes.Page {
 		return err
 	})
 	return page
+}
+
+// again reads a large body once more, for one of its other readers.
+func (c *sharedRead) again(ctx context.Context, q question) (*shapes.Page, error) {
+	page, err := c.group.readAlone(ctx, q)
+	if err == nil {
+		page.Least = c.least
+	}
+	return page, err
 }
 
 // replay yields a batch's messages, for a reader who does not take it whole.
