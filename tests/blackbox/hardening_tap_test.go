@@ -61,8 +61,8 @@ func (u *tapped) around(next http.RoundTripper) http.RoundTripper {
 	return transport
 }
 
-// tap notes what is written to a connection. net/http writes a request without a
-// body at once.
+// tap notes what is written to a connection. A request without a body is written
+// at once.
 type tap struct {
 	net.Conn
 	u *tapped

@@ -22,7 +22,7 @@ type side struct {
 	t         testing.TB
 	table     runid.Table
 	proxy     *toxiproxy.Proxy
-	transport *http.Transport // the program's own, to the proxy
+	transport *electric.Transport // the program's own, to the proxy
 }
 
 // newSide stands up the way to the server at an address.

@@ -72,7 +72,7 @@ func assemble(ctx context.Context) (*assembled, error) {
 	}
 	const plenty = 1 << 20 // admission is not what is compared
 	transport := electric.NewTransport()
-	transport.MaxIdleConnsPerHost = plenty
+	transport.MaxIdlePerHost = plenty
 	client, err := electric.New(electric.Config{Origin: os.Getenv("ELECTRIC_ORIGIN"), Transport: transport})
 	if err != nil {
 		return nil, err

@@ -53,7 +53,7 @@ func (f *Front) Address() string { return f.address }
 func (f *Front) URL() string { return "http://" + f.address }
 
 // Transport is that of the program, but leads here whatever the URL names.
-func (f *Front) Transport() *http.Transport {
+func (f *Front) Transport() *electric.Transport {
 	transport := electric.NewTransport()
 	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		var dialer net.Dialer

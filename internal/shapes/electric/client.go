@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -82,24 +81,6 @@ func New(c Config) (*Client, error) {
 		idle: cmp.Or(c.Idle, 30*time.Second), stall: cmp.Or(c.MaxStall, 5*time.Minute), bytes: cmp.Or(c.MaxBody, 1<<30),
 	}
 	return client, nil
-}
-
-// NewTransport gives a transport tuned to Electric's server, which closes a
-// connection after 60 s of silence, and after its 50th request without saying
-// so: idle connections are dropped before, and a request that met a closed one
-// is sent again by net/http.
-func NewTransport() *http.Transport {
-	dialer := &net.Dialer{Timeout: 5 * time.Second}
-	return &http.Transport{
-		DialContext:            dialer.DialContext,
-		MaxIdleConnsPerHost:    256,
-		IdleConnTimeout:        45 * time.Second,
-		TLSHandshakeTimeout:    5 * time.Second,
-		ResponseHeaderTimeout:  75 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
-		DisableCompression:     true, // Electric never compresses rows
-		ReadBufferSize:         32 << 10,
-	}
 }
 
 // Read is shapes.Source's.

@@ -84,7 +84,7 @@ func TestReplay(t *testing.T) {
 type replay struct {
 	t         *testing.T
 	server    *scripted
-	transport *http.Transport
+	transport *Transport
 	counts    map[string]int
 	size      int
 }
