@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -54,7 +55,7 @@ func (p *platform) createBatch(w http.ResponseWriter, r *http.Request) error {
 	if err := p.checkParent(r, who, in.Parent); err != nil {
 		return err
 	}
-	batch, err := p.openNewBatch(r, who, count, key, in)
+	batch, err := p.openOnce(r, who, count, key, in)
 	if err != nil {
 		return err
 	}
@@ -132,8 +133,16 @@ func familyOf(batch runstore.Batch) (in family) {
 	return in
 }
 
+// openOnce opens a batch, unless an earlier try of the same call has done so.
+func (p *platform) openOnce(r *http.Request, who *auth.Principal, count int32, key string, in family) (runstore.Batch, error) {
+	about := who.Environment.ID + "\x00" + r.URL.Path
+	return p.batches.do(r, p.config.Now(), about, func(ctx context.Context) (runstore.Batch, error) {
+		return p.openNewBatch(ctx, who, count, key, in)
+	})
+}
+
 // openNewBatch makes an open batch, or finds the one that has its key.
-func (p *platform) openNewBatch(r *http.Request, who *auth.Principal, count int32, key string, in family) (runstore.Batch, error) {
+func (p *platform) openNewBatch(ctx context.Context, who *auth.Principal, count int32, key string, in family) (runstore.Batch, error) {
 	options, err := json.Marshal(in)
 	if err != nil {
 		return runstore.Batch{}, err
@@ -148,11 +157,11 @@ func (p *platform) openNewBatch(r *http.Request, who *auth.Principal, count int3
 	if who.OneTimeUse != "" {
 		n.OneTimeUseToken = &who.OneTimeUse
 	}
-	batch, err := p.config.Store.CreateBatch(r.Context(), n)
+	batch, err := p.config.Store.CreateBatch(ctx, n)
 	if e, ok := errors.AsType[*runstore.UniqueError](err); ok {
 		switch e.Unique {
 		case runstore.UniqueIdempotencyKey:
-			batch, err = p.config.Store.FindBatchByIdempotencyKey(r.Context(), who.Environment.ID, key)
+			batch, err = p.config.Store.FindBatchByIdempotencyKey(ctx, who.Environment.ID, key)
 		case runstore.UniqueOneTimeUseToken:
 			return batch, triggerError(trigger.ErrTokenUsed)
 		}

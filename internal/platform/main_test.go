@@ -162,6 +162,14 @@ func (w *world) token(t auth.Token) string {
 	return "Bearer " + token
 }
 
+// exec changes the database behind the API's back.
+func (w *world) exec(sql string) {
+	w.t.Helper()
+	if _, err := w.db.Exec(w.t.Context(), sql); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // rows counts what is written.
 func (w *world) rows() (n int) {
 	w.t.Helper()

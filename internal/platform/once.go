@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"crypto/sha256"
 	"net/http"
 	"sync"
 	"time"
@@ -15,55 +16,66 @@ const attemptHeader = "X-Trigger-Request-Idempotency-Key"
 // once triggers, unless an earlier try of the same call has done so: its answer may
 // have been lost on the way.
 func (p *platform) once(r *http.Request, request trigger.Request) (triggered, error) {
-	do := func() (triggered, error) {
-		made, err := p.config.Trigger.Trigger(r.Context(), request)
+	return p.triggers.do(r, p.config.Now(), request.Environment.ID+"\x00"+request.Task+"\x00"+request.ReplayedFrom, func(ctx context.Context) (triggered, error) {
+		made, err := p.config.Trigger.Trigger(ctx, request)
 		return triggered{made.FriendlyID, made.IsCached}, err
-	}
-	call := r.Header.Get(attemptHeader)
-	if call == "" || len(call) > 128 {
-		return do()
-	}
-	return p.calls.do(r.Context(), request.Environment.ID+"\x00"+request.Task+"\x00"+call, p.config.Now(), do)
+	})
 }
 
 // calls remembers what the calls of the last minutes came to. It is this process's:
-// a try that another instance answers makes another run.
-type calls struct {
+// a try that another instance answers makes another. The zero value is ready to use.
+type calls[T any] struct {
 	mu  sync.Mutex
-	of  map[string]*call
-	old []string // keys in the order in which they came
+	of  map[callKey]*call[T]
+	old []callKey // in the order in which they came
 }
 
-type call struct {
+// callKey stands for a call: its name, what it is about, and the credential, so that
+// who guesses a name is told nothing of another's.
+type callKey [sha256.Size]byte
+
+type call[T any] struct {
 	at   time.Time
 	busy chan struct{} // holds one while a try is at work
-	made *triggered    // nil until one has succeeded
+	made *T            // nil until one has succeeded
 }
 
 const (
 	maxCalls = 10_000
 	callLife = 5 * time.Minute // longer than SDKs try
+
+	// callTime bounds a try that goes on when its client has left.
+	callTime = 30 * time.Second
 )
 
-func (c *calls) do(ctx context.Context, key string, now time.Time, do func() (triggered, error)) (triggered, error) {
-	this := c.find(key, now)
+// do does what a request asks for, unless an earlier try of the same call has: then
+// it gives what that came to. A try goes on without its client, who comes again and
+// would not know that it was done after all. Of a request that names no call nothing
+// is remembered.
+func (c *calls[T]) do(r *http.Request, now time.Time, about string, do func(context.Context) (T, error)) (made T, err error) {
+	name := r.Header.Get(attemptHeader)
+	if name == "" || len(name) > 128 {
+		return do(r.Context())
+	}
+	this := c.find(sha256.Sum256([]byte(r.Header.Get("Authorization")+"\x00"+about+"\x00"+name)), now)
 	select {
 	case this.busy <- struct{}{}:
-	case <-ctx.Done():
-		return triggered{}, ctx.Err()
+	case <-r.Context().Done():
+		return made, r.Context().Err()
 	}
 	defer func() { <-this.busy }()
 	if this.made != nil {
 		return *this.made, nil
 	}
-	made, err := do()
-	if err == nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), callTime)
+	defer cancel()
+	if made, err = do(ctx); err == nil {
 		this.made = &made
 	}
 	return made, err
 }
 
-func (c *calls) find(key string, now time.Time) *call {
+func (c *calls[T]) find(key callKey, now time.Time) *call[T] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(c.old) > 0 && (len(c.old) >= maxCalls || now.Sub(c.of[c.old[0]].at) > callLife) {
@@ -72,7 +84,10 @@ func (c *calls) find(key string, now time.Time) *call {
 	}
 	this := c.of[key]
 	if this == nil {
-		this = &call{at: now, busy: make(chan struct{}, 1)}
+		if c.of == nil {
+			c.of = map[callKey]*call[T]{}
+		}
+		this = &call[T]{at: now, busy: make(chan struct{}, 1)}
 		c.of[key] = this
 		c.old = append(c.old, key)
 	}
