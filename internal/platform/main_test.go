@@ -31,6 +31,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 type world struct {
 	t     testing.TB
 	url   string
+	api   http.Handler
 	db    *pgxpool.Pool
 	store *runstore.Store
 	demo  schema.Demo
@@ -41,7 +42,7 @@ type world struct {
 // RunTableV2 implements trigger.Flags.
 func (w *world) RunTableV2(string) bool { return w.v2.Load() }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB, change ...func(*platform.Config)) *world {
 	t.Helper()
 	w := &world{t: t, mint: runid.NewMinter(runid.MinterConfig{})}
 	var err error
@@ -63,10 +64,15 @@ func newWorld(t testing.TB) *world {
 	directory := auth.NewPostgresDirectory(w.db)
 	who, err := auth.NewAuthenticator(auth.Config{Directory: directory})
 	must()
-	api, err := platform.New(platform.Config{Auth: who, Directory: directory, Store: w.store, Trigger: service})
+	config := platform.Config{Auth: who, Directory: directory, Store: w.store, Trigger: service}
+	for _, c := range change {
+		c(&config)
+	}
+	api, err := platform.New(config)
 	must()
 	r := chi.NewRouter()
 	r.Mount("/api", api)
+	w.api = r
 	server := httptest.NewServer(r)
 	t.Cleanup(server.Close)
 	w.url = server.URL

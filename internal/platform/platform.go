@@ -48,13 +48,14 @@ func New(c Config) (http.Handler, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Elsewhere == nil {
-		c.Elsewhere = gateway.CORS(handle(notBuilt))
+	elsewhere := gateway.CORS(handle(notBuilt))
+	if c.Elsewhere != nil {
+		elsewhere = gateway.PassesBodies(c.Elsewhere)
 	}
 	p := &platform{config: c, mint: runid.NewMinter(runid.MinterConfig{})}
 	r := chi.NewRouter()
-	r.NotFound(c.Elsewhere.ServeHTTP)
-	r.MethodNotAllowed(c.Elsewhere.ServeHTTP)
+	r.NotFound(elsewhere.ServeHTTP)
+	r.MethodNotAllowed(elsewhere.ServeHTTP)
 	p.routes(r)
 	return r, nil
 }
