@@ -35,6 +35,9 @@ func Answered(err error) (status int, body []byte) {
 	return w.Code, w.Body.Bytes()
 }
 
+// AnsweredChange is how an error of a change of a run is answered.
+func AnsweredChange(err error) (status int, body []byte) { return Answered(changeError(err)) }
+
 // ParseTrigger reads a body as the trigger route does.
 func ParseTrigger(body []byte, now time.Time) (trigger.Request, error) {
 	var issues []issue
