@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/realtime-gw/realtime-gw/internal/auth"
 	"github.com/realtime-gw/realtime-gw/internal/runid"
@@ -40,16 +41,17 @@ func (p *platform) createBatch(w http.ResponseWriter, r *http.Request) error {
 		body.wrongType("runCount", "number", "undefined")
 	}
 	count := body.integer("runCount", 1, 1e9)
-	tasks := body.texts("taskIdentifiers", 1024)
+	tasks := body.texts("taskIdentifiers", maxName)
+	slices.Sort(tasks)
 	key := body.text("idempotencyKey", maxKey)
-	in := family{Parent: body.text("parentRunId", 0), Waits: body.flag("resumeParentOnCompletion")}
+	in := family{Parent: body.text("parentRunId", 0), Waits: body.flag("resumeParentOnCompletion"), Tasks: slices.Compact(tasks)}
 	if err := refused(issues); err != nil {
 		return err
 	}
 	if err := tooMany(int(count)); err != nil {
 		return err
 	}
-	if err := mayBatch(who, tasks); err != nil {
+	if err := mayBatch(who, in.Tasks); err != nil {
 		return err
 	}
 	if err := p.checkParent(r, who, in.Parent); err != nil {
@@ -121,11 +123,12 @@ func (p *platform) checkParent(r *http.Request, who *auth.Principal, parent stri
 	return nil
 }
 
-// family is what the runs of a batch have in common: the run that made them. It is
-// kept with the batch between the phases.
+// family is what the runs of a batch have in common: the run that made them, and the
+// tasks that the first phase named. It is kept with the batch between the phases.
 type family struct {
-	Parent string `json:"parentRunId,omitempty"`
-	Waits  bool   `json:"resumeParentOnCompletion,omitempty"`
+	Parent string   `json:"parentRunId,omitempty"`
+	Waits  bool     `json:"resumeParentOnCompletion,omitempty"`
+	Tasks  []string `json:"taskIdentifiers,omitempty"`
 }
 
 func familyOf(batch runstore.Batch) (in family) {

@@ -39,13 +39,18 @@ func (p *platform) batchItems(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := readBody(w, r, maxItemsBody)
-	if err != nil {
-		return err
-	}
 	batch, err := p.config.Store.OnPrimary().FindBatchByFriendlyID(r.Context(), who.Environment.ID, id)
 	if err != nil {
 		return lookup(err)
+	}
+	// Who may not trigger its tasks is told nothing of a batch, not how many runs it is
+	// to have either.
+	if err := mayBatch(who, familyOf(batch).Tasks); err != nil {
+		return err
+	}
+	body, err := readBody(w, r, maxItemsBody)
+	if err != nil {
+		return err
 	}
 	items, err := parseLines(body, batch.RunCount, p.config.Now())
 	if err != nil {
@@ -79,11 +84,14 @@ func (p *platform) batchItems(w http.ResponseWriter, r *http.Request) error {
 // parseLines reads the items of a batch, by their indexes.
 func parseLines(body []byte, count int32, now time.Time) ([]trigger.Request, error) {
 	at := map[int32]trigger.Request{}
-	line := 0
+	line, read := 0, 0
 	for text := range bytes.Lines(body) {
 		line++
 		if len(bytes.TrimSpace(text)) == 0 {
 			continue
+		}
+		if read++; read > 2*int(count) {
+			return nil, lineError(line, bodyError(issue{"custom", nil, "There are more than twice as many lines as the batch has runs"}))
 		}
 		var issues []issue
 		f, err := parseObject(text, &issues)
