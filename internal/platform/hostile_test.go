@@ -3,6 +3,7 @@ package platform_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
@@ -152,6 +153,15 @@ func TestBusyMetadata(t *testing.T) {
 	const want = `{"error":"Others are changing the same run: try again"}`
 	if status, body := platform.AnsweredChange(trigger.ErrBusy); status != http.StatusServiceUnavailable || string(body) != want {
 		t.Errorf("%d %s", status, body)
+	}
+}
+
+// A run that is in the trigger buffer is there in a moment: an SDK tries again.
+func TestBufferedIsTriedAgain(t *testing.T) {
+	w := httptest.NewRecorder()
+	platform.WriteTriggerError(w, trigger.ErrBuffered)
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "1" || w.Header().Get("X-Should-Retry") == "false" || !strings.Contains(w.Body.String(), "trigger buffer") {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
 	}
 }
 

@@ -27,7 +27,11 @@ func (s *Service) Trigger(ctx context.Context, r Request) (Result, error) {
 	if n.IdempotencyKey == nil {
 		return s.unused(ctx, n)
 	}
-	return s.once(ctx, n)
+	result, err := s.once(ctx, n)
+	if err == nil && result.Run == nil && r.ResumeParent {
+		return Result{}, ErrBuffered
+	}
+	return result, err
 }
 
 // create mints an id and writes the row.
