@@ -52,6 +52,7 @@ type Service struct {
 	wait   time.Duration
 	now    func() time.Time
 	faults faults
+	log    zerolog.Logger
 }
 
 // New makes a Service.
@@ -74,7 +75,7 @@ func New(c Config) (*Service, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{store: c.Store, flags: c.Flags, claims: c.Claims, minter: c.Minter, wait: c.ClaimWait, now: c.Now, faults: faults{log: c.Log}}, nil
+	return &Service{store: c.Store, flags: c.Flags, claims: c.Claims, minter: c.Minter, wait: c.ClaimWait, now: c.Now, faults: faults{log: c.Log}, log: c.Log}, nil
 }
 
 // mint makes the id of a new run of an organization. It is the one place where
