@@ -66,7 +66,9 @@ func TestBadRequests(t *testing.T) {
 		"stored, no name":      {post, at, `{"payload":{},"options":{"payloadType":"application/store"}}`, 400, "payload must be a non-empty string"},
 		"parent, no id":        {post, at, `{"options":{"parentRunId":"run"}}`, 422, "options.parentRunId"},
 		"parent, nobody":       {post, at, `{"options":{"parentRunId":"run_nobody"}}`, 403, "Unauthorized"},
-		"debounce":             {post, at, `{"options":{"debounce":{"key":"a","delay":"1s"}}}`, 400, "is not built here"},
+		"debounce":             {post, at, `{"options":{"debounce":{"key":"a","delay":"1s"}}}`, 501, "options.debounce is not built here"},
+		"debounce, and worse":  {post, at, `{"options":{"debounce":{},"ttl":"x"}}`, 400, "options.ttl"},
+		"debounce a text":      {post, at, `{"options":{"debounce":"a"}}`, 400, "Expected object"},
 		"key, long number":     {post, at, `{"options":{"concurrencyKey":1` + strings.Repeat("0", 1100) + `}}`, 400, "concurrencyKey must be 1024 characters or less"},
 		"delay, long number":   {post, at, `{"options":{"delay":1` + strings.Repeat("0", 1100) + `}}`, 400, "options.delay"},
 		"NUL, backslash":       {post, at, `{"context":{"\\\\\u0000":1}}`, 400, `at \"context\"`},
@@ -98,7 +100,8 @@ func TestBadRequests(t *testing.T) {
 		"to, before":          {get, list + "filter[createdAt][to]=-99999999999999", nil, 400, "filter[createdAt][to]"},
 		"period":              {get, list + "filter[createdAt][period]=1x", nil, 400, "filter[createdAt][period]"},
 		"filter":              {get, list + "filter[color]=red", nil, 400, "filter[color]"},
-		"error filter":        {get, list + "filter[error]=abc", nil, 400, "filter[error]"},
+		"error filter":        {get, list + "filter[error]=abc", nil, 501, "filter[error] is not built here"},
+		"error filter, none":  {get, list + "filter[error]=&filter[tag]=%ff", nil, 400, "filter[tag]"},
 		"filter twice":        {get, list + "filter[tag]=a&filter[tag]=b", nil, 400, "filter[tag]"},
 		"tag with a NUL":      {get, list + "filter[tag]=a%00", nil, 400, "filter[tag]"},
 		"tag not UTF-8":       {get, list + "filter[tag]=%ff", nil, 400, "filter[tag]"},
@@ -134,11 +137,13 @@ func TestBadRequests(t *testing.T) {
 		"at once, none":     {post, "/api/v2/tasks/batch", `{"items":[]}`, 400, "items"},
 		"at once, waits":    {post, "/api/v2/tasks/batch", `{"items":[{"task":"a"}],"resumeParentOnCompletion":true}`, 422, "resumeParentOnCompletion"},
 		"at once, one bad":  {post, "/api/v2/tasks/batch", `{"items":[{"task":"a"},{"task":7}]}`, 400, "items.1.task"},
+		"at once, debounce": {post, "/api/v2/tasks/batch", `{"items":[{"task":"a"},{"task":"b","options":{"debounce":{}}}]}`, 501, "items.1.options.debounce is not built here"},
 		"at once, too many": {post, "/api/v2/tasks/batch", `{"items":[` + strings.Repeat("{},", 1000) + `{}]}`, 400, "Maximum allowed batch size"},
 	} {
 		before := w.rows()
 		got := w.call(c.method, c.path, c.body)
-		if got.status != c.status || !strings.Contains(got.body, c.says) || !strings.Contains(got.body, `"error":`) {
+		if got.status != c.status || !strings.Contains(got.body, c.says) || !strings.Contains(got.body, `"error":`) ||
+			c.status == http.StatusNotImplemented && got.header.Get("X-Should-Retry") != "false" {
 			t.Errorf("%s: %d %.300s, instead of %d with %s", name, got.status, got.body, c.status, c.says)
 		}
 		if after := w.rows(); after != before {
@@ -212,6 +217,7 @@ func TestBadItems(t *testing.T) {
 		"no task":        {`{"index":2}`, 400, `at \"task\"`},
 		"option":         {`{"index":2,"task":"c","options":{"ttl":"x"}}`, 400, "options.ttl"},
 		"NUL":            {`{"index":2,"task":"c","payload":"\u0000","options":{"payloadType":"text/plain"}}`, 400, "holds a NUL"},
+		"debounce":       {`{"index":2,"task":"c","options":{"debounce":{"key":"a","delay":"1s"}}}`, 501, "Line 3: options.debounce is not built here"},
 		"eleven tags":    {`{"index":2,"task":"c","options":{"tags":["1","2","3","4","5","6","7","8","9","10","11"]}}`, 422, "Line 3: Runs can only have 10 tags"},
 		"metadata":       {`{"index":2,"task":"c","options":{"metadata":"{"}}`, 400, "options.metadata"},
 		"large metadata": {`{"index":2,"task":"c","options":{"metadata":{"a":"` + strings.Repeat("x", 300<<10) + `"}}}`, 413, "Line 3: Metadata exceeds"},

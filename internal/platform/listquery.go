@@ -19,6 +19,9 @@ const (
 	defaultListed = 20
 )
 
+// errorFilter needs fingerprints of errors, which neither table has.
+const errorFilter = "filter[error]"
+
 // listQuery is the query of a list of runs, read.
 type listQuery struct {
 	runstore.Query
@@ -54,6 +57,9 @@ func parseList(raw string, now time.Time) (*listQuery, error) {
 		}
 		if text == "" {
 			continue // as good as absent
+		}
+		if name == errorFilter {
+			return nil, missingHere(name)
 		}
 		if problem := read(q, text, now); problem != "" {
 			return nil, queryError(name, problem)
@@ -107,6 +113,7 @@ var parameters = map[string]func(q *listQuery, text string, now time.Time) (prob
 	"filter[region]":         list(func(f *runstore.Filter) *[]string { return &f.Regions }),
 	"filter[bulkAction]":     func(q *listQuery, text string, _ time.Time) string { q.Filter.BulkActionID = &text; return "" },
 	"filter[schedule]":       func(q *listQuery, text string, _ time.Time) string { q.Filter.ScheduleID = &text; return "" },
+	errorFilter:              func(*listQuery, string, time.Time) string { return "" },
 	"filter[isTest]": func(q *listQuery, text string, _ time.Time) string {
 		is := text == "true"
 		if !is && text != "false" {
