@@ -215,6 +215,14 @@ func TestItemsOfAnothersBatch(t *testing.T) {
 			t.Errorf("%s, %s: %d %s", c.scope, c.body, got.status, got.body)
 		}
 	}
+	// Nor by its key, for which there would be a token that reads its runs.
+	keyed := w.batch(object{"runCount": 7, "taskIdentifiers": []string{"b"}, "idempotencyKey": "key"})
+	for scope, status := range map[string]int{"batchTrigger:tasks:a": 403, "batchTrigger:tasks": 200} {
+		got := w.call(http.MethodPost, "/api/v3/batches", object{"runCount": 1, "taskIdentifiers": []string{"a"}, "idempotencyKey": "key"}, "Authorization", w.token(auth.Token{Scopes: []string{scope}}))
+		if got.status != status || (status == 200) != strings.Contains(got.body, keyed.ID) || (status == 200) != (got.header.Get("X-Trigger-Jwt") != "") {
+			t.Errorf("by its key, %s: %d %s %v", scope, got.status, got.body, got.header)
+		}
+	}
 	both := w.token(auth.Token{Scopes: []string{"batchTrigger:tasks:a", "write:tasks:b"}})
 	mine := w.batch(object{"runCount": 2, "taskIdentifiers": []string{"a", "b", "a"}}, "Authorization", both)
 	items := `{"index":0,"task":"a"}` + "\n" + `{"index":1,"task":"b"}`

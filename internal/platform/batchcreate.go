@@ -140,7 +140,9 @@ func familyOf(batch runstore.Batch) (in family) {
 func (p *platform) openOnce(r *http.Request, who *auth.Principal, count int32, key string, in family) (runstore.Batch, error) {
 	about := who.Environment.ID + "\x00" + r.URL.Path
 	return p.batches.do(r, p.config.Now(), about, func(ctx context.Context) (runstore.Batch, error) {
-		return p.openNewBatch(ctx, who, count, key, in)
+		batch, err := p.openNewBatch(ctx, who, count, key, in)
+		batch.Options, batch.RunIDs = nil, nil // they may be large, and are remembered for minutes
+		return batch, err
 	})
 }
 
@@ -165,6 +167,9 @@ func (p *platform) openNewBatch(ctx context.Context, who *auth.Principal, count 
 		switch e.Unique {
 		case runstore.UniqueIdempotencyKey:
 			batch, err = p.config.Store.FindBatchByIdempotencyKey(ctx, who.Environment.ID, key)
+			if err == nil { // it may be another's, of other tasks, and who gets it may read it
+				return batch, mayBatch(who, familyOf(batch).Tasks)
+			}
 		case runstore.UniqueOneTimeUseToken:
 			return batch, triggerError(trigger.ErrTokenUsed)
 		}
