@@ -139,22 +139,23 @@ func familyOf(batch runstore.Batch) (in family) {
 // openOnce opens a batch, unless an earlier try of the same call has done so.
 func (p *platform) openOnce(r *http.Request, who *auth.Principal, count int32, key string, in family) (runstore.Batch, error) {
 	about := who.Environment.ID + "\x00" + r.URL.Path
-	return p.batches.do(r, p.config.Now(), about, func(ctx context.Context) (runstore.Batch, error) {
-		batch, err := p.openNewBatch(ctx, who, count, key, in)
+	mint := func() string { return p.mint.Mint(runid.Legacy) } // batches are in one table
+	return p.batches.do(r, p.config.Now(), about, mint, func(ctx context.Context, id string) (runstore.Batch, error) {
+		batch, err := p.openNewBatch(ctx, id, who, count, key, in)
 		batch.Options, batch.RunIDs = nil, nil // they may be large, and are remembered for minutes
 		return batch, err
 	})
 }
 
-// openNewBatch makes an open batch, or finds the one that has its key.
-func (p *platform) openNewBatch(ctx context.Context, who *auth.Principal, count int32, key string, in family) (runstore.Batch, error) {
+// openNewBatch makes an open batch, or finds the one that has its key, or its id by an
+// earlier try.
+func (p *platform) openNewBatch(ctx context.Context, id string, who *auth.Principal, count int32, key string, in family) (runstore.Batch, error) {
 	options, err := json.Marshal(in)
 	if err != nil {
 		return runstore.Batch{}, err
 	}
 	n := runstore.NewBatch{
-		ID: p.mint.Mint(runid.Legacy), EnvironmentID: who.Environment.ID, RunCount: count, // batches are in one table
-		Open: true, Options: options,
+		ID: id, EnvironmentID: who.Environment.ID, RunCount: count, Open: true, Options: options,
 	}
 	if key != "" {
 		n.IdempotencyKey = &key
@@ -164,6 +165,9 @@ func (p *platform) openNewBatch(ctx context.Context, who *auth.Principal, count 
 	}
 	batch, err := p.config.Store.CreateBatch(ctx, n)
 	if e, ok := errors.AsType[*runstore.UniqueError](err); ok {
+		if own, err := p.findBatch(ctx, who, id); err == nil {
+			return own, nil
+		}
 		switch e.Unique {
 		case runstore.UniqueIdempotencyKey:
 			batch, err = p.config.Store.FindBatchByIdempotencyKey(ctx, who.Environment.ID, key)
@@ -181,4 +185,13 @@ func (p *platform) openNewBatch(ctx context.Context, who *auth.Principal, count 
 		return batch, e
 	}
 	return batch, unavailable(err)
+}
+
+// findBatch is the batch with an id.
+func (p *platform) findBatch(ctx context.Context, who *auth.Principal, id string) (runstore.Batch, error) {
+	friendly, err := runid.ParseBatch(runid.FormatBatch(id))
+	if err != nil {
+		return runstore.Batch{}, err // not reached: the id was minted
+	}
+	return p.config.Store.OnPrimary().FindBatchByFriendlyID(ctx, who.Environment.ID, friendly)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -37,6 +38,29 @@ type world struct {
 	demo  schema.Demo
 	mint  *runid.Minter
 	v2    atomic.Bool // the organization's flag
+	lose  atomic.Bool // the answer to the next statement that has the text "lose me" among its arguments
+}
+
+// losing is a connection to Postgres that breaks when such a statement has been sent.
+type losing struct {
+	net.Conn
+	w    *world
+	lost atomic.Bool
+}
+
+func (c *losing) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if bytes.Contains(p, []byte("lose me")) && c.w.lose.CompareAndSwap(true, false) {
+		c.lost.Store(true)
+	}
+	return n, err
+}
+
+func (c *losing) Read(p []byte) (int, error) {
+	if c.lost.Load() {
+		return 0, io.ErrUnexpectedEOF
+	}
+	return c.Conn.Read(p)
 }
 
 // RunTableV2 implements trigger.Flags.
@@ -52,7 +76,14 @@ func newWorld(t testing.TB, change ...func(*platform.Config)) *world {
 			t.Fatal(err)
 		}
 	}
-	w.db, err = pgxpool.New(t.Context(), pgtest.Database(t))
+	pool, err := pgxpool.ParseConfig(pgtest.Database(t))
+	must()
+	dial := pool.ConnConfig.DialFunc
+	pool.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		return &losing{Conn: conn, w: w}, err
+	}
+	w.db, err = pgxpool.NewWithConfig(t.Context(), pool)
 	must()
 	t.Cleanup(w.db.Close)
 	w.demo, err = schema.SeedDemo(t.Context(), w.db)

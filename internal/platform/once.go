@@ -16,7 +16,10 @@ const attemptHeader = "X-Trigger-Request-Idempotency-Key"
 // once triggers, unless an earlier try of the same call has done so: its answer may
 // have been lost on the way.
 func (p *platform) once(r *http.Request, request trigger.Request) (triggered, error) {
-	return p.triggers.do(r, p.config.Now(), request.Environment.ID+"\x00"+request.Task+"\x00"+request.ReplayedFrom, func(ctx context.Context) (triggered, error) {
+	about := request.Environment.ID + "\x00" + request.Task + "\x00" + request.ReplayedFrom
+	mint := func() string { return p.config.Trigger.NewID(request.Environment.OrganizationID) }
+	return p.triggers.do(r, p.config.Now(), about, mint, func(ctx context.Context, id string) (triggered, error) {
+		request.ID = id
 		made, err := p.config.Trigger.Trigger(ctx, request)
 		return triggered{made.FriendlyID, made.IsCached}, err
 	})
@@ -37,6 +40,7 @@ type callKey [sha256.Size]byte
 type call[T any] struct {
 	at   time.Time
 	busy chan struct{} // holds one while a try is at work
+	id   string        // what is made has it, whichever try makes it
 	made *T            // nil until one has succeeded
 }
 
@@ -50,12 +54,13 @@ const (
 
 // do does what a request asks for, unless an earlier try of the same call has: then
 // it gives what that came to. A try goes on without its client, who comes again and
-// would not know that it was done after all. Of a request that names no call nothing
-// is remembered.
-func (c *calls[T]) do(r *http.Request, now time.Time, about string, do func(context.Context) (T, error)) (made T, err error) {
+// would not know that it was done after all; and all have one id, because the answer of
+// the database can be lost as well. Of a request that names no call nothing is
+// remembered.
+func (c *calls[T]) do(r *http.Request, now time.Time, about string, mint func() string, do func(ctx context.Context, id string) (T, error)) (made T, err error) {
 	name := r.Header.Get(attemptHeader)
 	if name == "" || len(name) > 128 {
-		return do(r.Context())
+		return do(r.Context(), mint())
 	}
 	this := c.find(sha256.Sum256([]byte(r.Header.Get("Authorization")+"\x00"+about+"\x00"+name)), now)
 	select {
@@ -67,9 +72,12 @@ func (c *calls[T]) do(r *http.Request, now time.Time, about string, do func(cont
 	if this.made != nil {
 		return *this.made, nil
 	}
+	if this.id == "" {
+		this.id = mint()
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), callTime)
 	defer cancel()
-	if made, err = do(ctx); err == nil {
+	if made, err = do(ctx, this.id); err == nil {
 		this.made = &made
 	}
 	return made, err

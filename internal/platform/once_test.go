@@ -181,3 +181,34 @@ func TestWhoComesAgainGetsTheFirstRun(t *testing.T) {
 		t.Errorf("%d %s, and there are %d runs", got.status, got.body, w.rows())
 	}
 }
+
+// The database writes a row, and its answer is lost. The next try of the call gets that
+// row, also if it was written with a token that can be used once.
+func TestALostAnswerOfTheDatabase(t *testing.T) {
+	w := newWorld(t)
+	for path, body := range map[string]string{
+		"/api/v1/tasks/task/trigger": `{"payload":"lose me"}`,
+		"/api/v3/batches":            `{"runCount":1,"taskIdentifiers":["lose me"]}`,
+	} {
+		for name, authorization := range map[string]string{
+			"a key":            "Bearer " + w.demo.APIKey,
+			"a token for once": w.token(auth.Token{Scopes: []string{"write:tasks"}, OneTimeUse: true}),
+		} {
+			w.v2.Store(!w.v2.Load())
+			before := w.rows()
+			w.lose.Store(true)
+			w.call(http.MethodPost, path, body, callHeader, "call", "Authorization", authorization).into(t, http.StatusServiceUnavailable, nil)
+			if w.lose.Load() {
+				t.Fatal("nothing was lost")
+			}
+			w.v2.Store(!w.v2.Load())
+			got := w.call(http.MethodPost, path, body, callHeader, "call", "Authorization", authorization)
+			for got.status == http.StatusServiceUnavailable && name != "a key" { // the claim of the token has to lapse
+				got = w.call(http.MethodPost, path, body, callHeader, "call", "Authorization", authorization)
+			}
+			if n := w.rows() - before; got.status != http.StatusOK || n != 1 {
+				t.Errorf("%s with %s: %d %s, and %d rows", path, name, got.status, got.body, n)
+			}
+		}
+	}
+}

@@ -41,18 +41,30 @@ func (s *Service) Trigger(ctx context.Context, r Request) (Result, error) {
 	return result, nil
 }
 
-// create mints an id and writes the row.
+// create writes the row, with a new id unless the request has one: then the row may be
+// there already, by an earlier try.
 func (s *Service) create(ctx context.Context, n runstore.NewRun) (Result, error) {
-	n.ID = s.mint(n.OrganizationID)
+	given := n.ID != ""
+	if !given {
+		n.ID = s.NewID(n.OrganizationID)
+	}
 	run, err := s.store.Create(ctx, n)
+	if _, taken := errors.AsType[*runstore.UniqueError](err); taken && given {
+		there, miss := s.store.OnPrimary().FindByID(ctx, runstore.Key{EnvironmentID: n.EnvironmentID, ID: n.ID})
+		if miss == nil && there.TaskIdentifier == n.TaskIdentifier {
+			return made(there), nil
+		}
+	}
 	if err != nil {
 		if err := refused(err); isDecided(err) {
 			return Result{}, err
 		}
 		return Result{}, &doubtError{err}
 	}
-	return Result{ID: run.ID, FriendlyID: run.FriendlyID, Run: &run}, nil
+	return made(run), nil
 }
+
+func made(run runstore.Run) Result { return Result{ID: run.ID, FriendlyID: run.FriendlyID, Run: &run} }
 
 // refused gives the store's refusals their meaning for a client.
 func refused(err error) error {
@@ -65,11 +77,11 @@ func refused(err error) error {
 	return err
 }
 
-// newRun is the row of a request, but for its id, and its parent, if it has one.
+// newRun is the row of a request, and its parent, if it has one.
 func (s *Service) newRun(ctx context.Context, r Request) (n runstore.NewRun, parent *runstore.Run, err error) {
 	e := r.Environment
 	n = runstore.NewRun{
-		EnvironmentID: e.ID, ProjectID: e.ProjectID, OrganizationID: e.OrganizationID, EnvironmentType: string(e.Type),
+		ID: r.ID, EnvironmentID: e.ID, ProjectID: e.ProjectID, OrganizationID: e.OrganizationID, EnvironmentType: string(e.Type),
 		TaskIdentifier: r.Task, Payload: r.Payload, PayloadType: r.PayloadType, Context: r.Context, IsTest: r.IsTest,
 		Metadata: null(r.Metadata), MetadataType: r.MetadataType, Tags: r.Tags, Annotations: r.Annotations,
 		Queue: r.Queue, WorkerQueue: r.WorkerQueue, Region: null(r.Region), ConcurrencyKey: null(r.ConcurrencyKey), PriorityMs: r.PriorityMs,
