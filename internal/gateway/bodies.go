@@ -23,10 +23,11 @@ func (g *gateway) readsBodies(next http.Handler) http.Handler {
 	})
 }
 
-// passesBodies stands before routes that hand a body on, as slowly as it comes.
+// PassesBodies stands before routes that hand a body on, as slowly as it comes.
 // Their handler's head is written by one goroutine and the body read by another,
-// so such a connection ends.
-func passesBodies(next http.Handler) http.Handler {
+// so such a connection ends. It may stand behind routes that read theirs: what is
+// passed on then has the time that it has here.
+func PassesBodies(next http.Handler) http.Handler {
 	const longest = 10 * time.Minute
 	return withTime(next, longest, func(http.ResponseWriter) {})
 }
@@ -36,9 +37,13 @@ func passesBodies(next http.Handler) http.Handler {
 func withTime(next http.Handler, within time.Duration, whole func(http.ResponseWriter)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
+			body := r.Body
+			if before, ok := body.(*wantedBody); ok {
+				body = before.ReadCloser // this is nearer to who reads it
+			}
 			connection := http.NewResponseController(w)
 			_ = connection.SetReadDeadline(time.Now().Add(within))
-			r.Body = &wantedBody{ReadCloser: r.Body, late: func() {
+			r.Body = &wantedBody{ReadCloser: body, late: func() {
 				// Or nothing could be answered: see strictConn.
 				_ = connection.SetReadDeadline(time.Now().Add(afterLate))
 			}, whole: func() { whole(w) }} // net/http lifts the deadline itself then

@@ -65,7 +65,7 @@ func TestConnectionsWithBodies(t *testing.T) {
 		"of no route":         {echoBody, "short", false, 200, false},
 		"read, in a drain":    {g.lastInADrain(g.readsBodies(echoBody)), "short", true, 200, false},
 		"there is none":       {g.readsBodies(echoBody), "", false, 200, true},
-		"handed on elsewhere": {passesBodies(echoBody), "short", false, 200, false},
+		"handed on elsewhere": {PassesBodies(echoBody), "short", false, 200, false},
 	} {
 		draining.Store(c.drain)
 		transport := &http.Transport{}
@@ -130,5 +130,29 @@ func TestBodiesHaveTheirTime(t *testing.T) {
 	_ = dial(t, addr, "POST / HTTP/1.1\r\nHost: x\r\nPatient: yes\r\nContent-Length: 3\r\n\r\nabc")
 	if err := <-readOn; err != nil {
 		t.Errorf("the handler of a body that came was ended: %v", err)
+	}
+}
+
+// A body that is handed on from behind routes that read theirs has the longer time,
+// and its connection ends, though it was read to its end.
+func TestBodiesHandedOnFromBehind(t *testing.T) {
+	g := &gateway{Config{Draining: func() bool { return false }}}
+	over := make(chan struct{})
+	handler := withTime(PassesBodies(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(over)
+		echoBody(w, r)
+	})), -time.Second, func(w http.ResponseWriter) { w.Header().Del("Connection"); g.endConnection(w) })
+	conn := dial(t, serve(t, ServerConfig{Handler: handler}), "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabc")
+	<-over // the time of the routes before
+	if _, err := io.WriteString(conn, "de"); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, err := io.ReadAll(res.Body); res.StatusCode != http.StatusOK || string(body) != "abcde" || !res.Close {
+		t.Errorf("%d %q, the connection's last: %v, %v", res.StatusCode, body, res.Close, err)
 	}
 }

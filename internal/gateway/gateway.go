@@ -102,7 +102,7 @@ func New(c Config) (http.Handler, error) {
 	})
 	elsewhere := CORS(orError(notBuilt))
 	if c.Elsewhere != nil {
-		elsewhere = passesBodies(c.Elsewhere)
+		elsewhere = PassesBodies(c.Elsewhere)
 	}
 	r.Handle("/realtime/v1/streams/*", elsewhere)
 	if c.Platform != nil {

@@ -190,3 +190,65 @@ func TestBatchWithATokenForOneUse(t *testing.T) {
 		t.Errorf("a second batch: %d %s", got.status, got.body)
 	}
 }
+
+// Items are taken, and anything is said of a batch, only for who may trigger all tasks
+// that its first phase named; where it named none, for who may trigger any.
+func TestItemsOfAnothersBatch(t *testing.T) {
+	w := newWorld(t)
+	named := w.batch(object{"runCount": 7, "taskIdentifiers": []string{"a", "b"}})
+	open := w.batch(object{"runCount": 7})
+	for _, c := range []struct {
+		batch, scope, body string
+		status             int
+	}{
+		{named.ID, "batchTrigger:tasks:a", "", 403},
+		{named.ID, "batchTrigger:tasks:a", `{"index":0,"task":"a"}`, 403},
+		{named.ID, "batchTrigger:tasks:a", `{"index":99,"task":"a"}`, 403},
+		{named.ID, "write:tasks:c", "", 403},
+		{named.ID, "batchTrigger:tasks", "", 200},
+		{open.ID, "batchTrigger:tasks:a", "", 403},
+		{open.ID, "batchTrigger:tasks:a", `{"index":0,"task":"a"}`, 403},
+		{open.ID, "write:tasks", "", 200},
+	} {
+		got := w.call(http.MethodPost, "/api/v3/batches/"+c.batch+"/items", c.body, "Authorization", w.token(auth.Token{Scopes: []string{c.scope}}))
+		if got.status != c.status || (got.status == 200) != strings.Contains(got.body, `"expectedCount":7`) || got.status != 200 && strings.Contains(got.body, "7") {
+			t.Errorf("%s, %s: %d %s", c.scope, c.body, got.status, got.body)
+		}
+	}
+	// Nor by its key, for which there would be a token that reads its runs.
+	keyed := w.batch(object{"runCount": 7, "taskIdentifiers": []string{"b"}, "idempotencyKey": "key"})
+	for scope, status := range map[string]int{"batchTrigger:tasks:a": 403, "batchTrigger:tasks": 200} {
+		got := w.call(http.MethodPost, "/api/v3/batches", object{"runCount": 1, "taskIdentifiers": []string{"a"}, "idempotencyKey": "key"}, "Authorization", w.token(auth.Token{Scopes: []string{scope}}))
+		if got.status != status || (status == 200) != strings.Contains(got.body, keyed.ID) || (status == 200) != (got.header.Get("X-Trigger-Jwt") != "") {
+			t.Errorf("by its key, %s: %d %s %v", scope, got.status, got.body, got.header)
+		}
+	}
+	both := w.token(auth.Token{Scopes: []string{"batchTrigger:tasks:a", "write:tasks:b"}})
+	mine := w.batch(object{"runCount": 2, "taskIdentifiers": []string{"a", "b", "a"}}, "Authorization", both)
+	items := `{"index":0,"task":"a"}` + "\n" + `{"index":1,"task":"b"}`
+	w.call(http.MethodPost, "/api/v3/batches/"+mine.ID+"/items", items, "Authorization", both).into(t, http.StatusOK, nil)
+	if runs := w.shown(mine.ID).Runs; len(runs) != 2 {
+		t.Errorf("the batch has %v", runs)
+	}
+}
+
+// An item may come again, and the last counts; but no more lines are read than twice as
+// many as there are runs.
+func TestItemsThatComeAgain(t *testing.T) {
+	w := newWorld(t)
+	path := "/api/v3/batches/" + w.batch(object{"runCount": 2}).ID + "/items"
+	const first, last = `{"index":0,"task":"a","payload":"1"}` + "\n", `{"index":1,"task":"a"}` + "\n"
+	got := w.call(http.MethodPost, path, strings.Repeat(first, 400_000)+"{")
+	if got.status != 400 || !strings.Contains(got.body, "Line 5: ") || !strings.Contains(got.body, "twice as many lines") {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	again := strings.ReplaceAll(first, `"1"`, `"2"`)
+	w.call(http.MethodPost, path, "\n\n"+first+first+last+again+"\n").into(t, http.StatusOK, nil)
+	if n := w.rows(); n != 3 {
+		t.Errorf("%d rows", n)
+	}
+	var payload string
+	if err := w.db.QueryRow(t.Context(), `SELECT payload FROM "TaskRun" WHERE payload <> '{}'`).Scan(&payload); err != nil || payload != "2" {
+		t.Errorf("the first item has %q, %v", payload, err)
+	}
+}

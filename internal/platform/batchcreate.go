@@ -1,10 +1,12 @@
 package platform
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/realtime-gw/realtime-gw/internal/auth"
 	"github.com/realtime-gw/realtime-gw/internal/runid"
@@ -39,22 +41,23 @@ func (p *platform) createBatch(w http.ResponseWriter, r *http.Request) error {
 		body.wrongType("runCount", "number", "undefined")
 	}
 	count := body.integer("runCount", 1, 1e9)
-	tasks := body.texts("taskIdentifiers", 1024)
+	tasks := body.texts("taskIdentifiers", maxName)
+	slices.Sort(tasks)
 	key := body.text("idempotencyKey", maxKey)
-	in := family{Parent: body.text("parentRunId", 0), Waits: body.flag("resumeParentOnCompletion")}
+	in := family{Parent: body.text("parentRunId", 0), Waits: body.flag("resumeParentOnCompletion"), Tasks: slices.Compact(tasks)}
 	if err := refused(issues); err != nil {
 		return err
 	}
 	if err := tooMany(int(count)); err != nil {
 		return err
 	}
-	if err := mayBatch(who, tasks); err != nil {
+	if err := mayBatch(who, in.Tasks); err != nil {
 		return err
 	}
 	if err := p.checkParent(r, who, in.Parent); err != nil {
 		return err
 	}
-	batch, err := p.openNewBatch(r, who, count, key, in)
+	batch, err := p.openOnce(r, who, count, key, in)
 	if err != nil {
 		return err
 	}
@@ -120,11 +123,12 @@ func (p *platform) checkParent(r *http.Request, who *auth.Principal, parent stri
 	return nil
 }
 
-// family is what the runs of a batch have in common: the run that made them. It is
-// kept with the batch between the phases.
+// family is what the runs of a batch have in common: the run that made them, and the
+// tasks that the first phase named. It is kept with the batch between the phases.
 type family struct {
-	Parent string `json:"parentRunId,omitempty"`
-	Waits  bool   `json:"resumeParentOnCompletion,omitempty"`
+	Parent string   `json:"parentRunId,omitempty"`
+	Waits  bool     `json:"resumeParentOnCompletion,omitempty"`
+	Tasks  []string `json:"taskIdentifiers,omitempty"`
 }
 
 func familyOf(batch runstore.Batch) (in family) {
@@ -132,15 +136,26 @@ func familyOf(batch runstore.Batch) (in family) {
 	return in
 }
 
-// openNewBatch makes an open batch, or finds the one that has its key.
-func (p *platform) openNewBatch(r *http.Request, who *auth.Principal, count int32, key string, in family) (runstore.Batch, error) {
+// openOnce opens a batch, unless an earlier try of the same call has done so.
+func (p *platform) openOnce(r *http.Request, who *auth.Principal, count int32, key string, in family) (runstore.Batch, error) {
+	about := who.Environment.ID + "\x00" + r.URL.Path
+	mint := func() string { return p.mint.Mint(runid.Legacy) } // batches are in one table
+	return p.batches.do(r, p.config.Now(), about, mint, func(ctx context.Context, id string) (runstore.Batch, error) {
+		batch, err := p.openNewBatch(ctx, id, who, count, key, in)
+		batch.Options, batch.RunIDs = nil, nil // they may be large, and are remembered for minutes
+		return batch, err
+	})
+}
+
+// openNewBatch makes an open batch, or finds the one that has its key, or its id by an
+// earlier try.
+func (p *platform) openNewBatch(ctx context.Context, id string, who *auth.Principal, count int32, key string, in family) (runstore.Batch, error) {
 	options, err := json.Marshal(in)
 	if err != nil {
 		return runstore.Batch{}, err
 	}
 	n := runstore.NewBatch{
-		ID: p.mint.Mint(runid.Legacy), EnvironmentID: who.Environment.ID, RunCount: count, // batches are in one table
-		Open: true, Options: options,
+		ID: id, EnvironmentID: who.Environment.ID, RunCount: count, Open: true, Options: options,
 	}
 	if key != "" {
 		n.IdempotencyKey = &key
@@ -148,11 +163,17 @@ func (p *platform) openNewBatch(r *http.Request, who *auth.Principal, count int3
 	if who.OneTimeUse != "" {
 		n.OneTimeUseToken = &who.OneTimeUse
 	}
-	batch, err := p.config.Store.CreateBatch(r.Context(), n)
+	batch, err := p.config.Store.CreateBatch(ctx, n)
 	if e, ok := errors.AsType[*runstore.UniqueError](err); ok {
+		if own, err := p.findBatch(ctx, who, id); err == nil {
+			return own, nil
+		}
 		switch e.Unique {
 		case runstore.UniqueIdempotencyKey:
-			batch, err = p.config.Store.FindBatchByIdempotencyKey(r.Context(), who.Environment.ID, key)
+			batch, err = p.config.Store.FindBatchByIdempotencyKey(ctx, who.Environment.ID, key)
+			if err == nil { // it may be another's, of other tasks, and who gets it may read it
+				return batch, mayBatch(who, familyOf(batch).Tasks)
+			}
 		case runstore.UniqueOneTimeUseToken:
 			return batch, triggerError(trigger.ErrTokenUsed)
 		}
@@ -164,4 +185,13 @@ func (p *platform) openNewBatch(r *http.Request, who *auth.Principal, count int3
 		return batch, e
 	}
 	return batch, unavailable(err)
+}
+
+// findBatch is the batch with an id.
+func (p *platform) findBatch(ctx context.Context, who *auth.Principal, id string) (runstore.Batch, error) {
+	friendly, err := runid.ParseBatch(runid.FormatBatch(id))
+	if err != nil {
+		return runstore.Batch{}, err // not reached: the id was minted
+	}
+	return p.config.Store.OnPrimary().FindBatchByFriendlyID(ctx, who.Environment.ID, friendly)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -40,13 +39,18 @@ func (p *platform) batchItems(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := readBody(w, r, maxItemsBody)
-	if err != nil {
-		return err
-	}
 	batch, err := p.config.Store.OnPrimary().FindBatchByFriendlyID(r.Context(), who.Environment.ID, id)
 	if err != nil {
 		return lookup(err)
+	}
+	// Who may not trigger its tasks is told nothing of a batch, not how many runs it is
+	// to have either.
+	if err := mayBatch(who, familyOf(batch).Tasks); err != nil {
+		return err
+	}
+	body, err := readBody(w, r, maxItemsBody)
+	if err != nil {
+		return err
 	}
 	items, err := parseLines(body, batch.RunCount, p.config.Now())
 	if err != nil {
@@ -80,11 +84,14 @@ func (p *platform) batchItems(w http.ResponseWriter, r *http.Request) error {
 // parseLines reads the items of a batch, by their indexes.
 func parseLines(body []byte, count int32, now time.Time) ([]trigger.Request, error) {
 	at := map[int32]trigger.Request{}
-	line := 0
+	line, read := 0, 0
 	for text := range bytes.Lines(body) {
 		line++
 		if len(bytes.TrimSpace(text)) == 0 {
 			continue
+		}
+		if read++; read > 2*int(count) {
+			return nil, lineError(line, bodyError(issue{"custom", nil, "There are more than twice as many lines as the batch has runs"}))
 		}
 		var issues []issue
 		f, err := parseObject(text, &issues)
@@ -207,74 +214,4 @@ func itemError(index int, err error) error {
 		return &at
 	}
 	return err
-}
-
-// batchAtOnce answers POST /v2/tasks/batch, a batch in one phase, of SDKs before
-// there were two.
-func (p *platform) batchAtOnce(w http.ResponseWriter, r *http.Request) error {
-	who, err := p.enterBatch(r)
-	if err != nil {
-		return err
-	}
-	var issues []issue
-	body, err := readFields(w, r, maxItemsBody, &issues)
-	if err != nil {
-		return err
-	}
-	items, err := p.itemsAt(body)
-	if err != nil {
-		return err
-	}
-	in := family{Parent: body.text("parentRunId", 0), Waits: body.flag("resumeParentOnCompletion")}
-	if err := refused(issues); err != nil {
-		return err
-	}
-	for i, item := range items {
-		if err := checkLimits(item); err != nil {
-			return itemError(i, err)
-		}
-		if err := mayTrigger(who, batchTrigger, item.Task); err != nil {
-			return err
-		}
-	}
-	if err := p.checkParent(r, who, in.Parent); err != nil {
-		return err
-	}
-	if err := p.prepare(who, in, items, streamsVersion(r.Header)); err != nil {
-		return err
-	}
-	batch, err := p.openNewBatch(r, who, int32(len(items)), "", in)
-	if err != nil {
-		return err
-	}
-	if _, err := p.fill(r.Context(), batch, items); err != nil {
-		return err
-	}
-	if err := p.grant(w, r, who, "read:batch:"+batch.FriendlyID); err != nil {
-		return err
-	}
-	return answer(w, struct {
-		ID       string `json:"id"`
-		RunCount int32  `json:"runCount"`
-	}{batch.FriendlyID, batch.RunCount})
-}
-
-// itemsAt reads the items of a batch in one phase. Of too many none is read.
-func (p *platform) itemsAt(body fields) ([]trigger.Request, error) {
-	if !body.has("items", "array") {
-		body.wrong("items", "is not a list")
-		return nil, nil
-	}
-	if err := tooMany(elements(body.members["items"])); err != nil {
-		return nil, err
-	}
-	var list []json.RawMessage
-	if json.Unmarshal(body.members["items"], &list) != nil || len(list) == 0 {
-		body.wrong("items", "is empty")
-	}
-	items := make([]trigger.Request, len(list))
-	for i, text := range list {
-		items[i] = parseItem(newFields(text, body.issues, "items", fmt.Sprint(i)), p.config.Now())
-	}
-	return items, nil
 }

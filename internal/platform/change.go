@@ -3,6 +3,7 @@ package platform
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/auth"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
@@ -44,6 +45,9 @@ func (p *platform) writeRun(r *http.Request, enter func(*http.Request) (*auth.Pr
 func changeError(err error) error {
 	if _, ok := errors.AsType[*trigger.NotFoundError](err); ok || errors.Is(err, runstore.ErrNotFound) {
 		return notFound("Run not found", no)
+	}
+	if errors.Is(err, trigger.ErrBusy) { // there is no key
+		return &refusal{status: http.StatusServiceUnavailable, text: "Others are changing the same run: try again", after: time.Second, cause: err}
 	}
 	return triggerError(err)
 }

@@ -1,6 +1,7 @@
 package platform_test
 
 import (
+	"fmt"
 	"net/http"
 	"runtime"
 	"strings"
@@ -66,5 +67,30 @@ func TestMayBeforeTheBody(t *testing.T) {
 		if got.status != http.StatusOK {
 			t.Errorf("%s: %d %s", scope, got.status, got.body)
 		}
+	}
+}
+
+// What is remembered of a call is small, whatever the call was.
+func TestRememberedCallsAreSmall(t *testing.T) {
+	w := newWorld(t)
+	tasks := make([]string, 200)
+	for i := range tasks {
+		tasks[i] = fmt.Sprint(i, strings.Repeat("x", 1000))
+	}
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC() // what pools hold is let go by the second
+		var now runtime.MemStats
+		runtime.ReadMemStats(&now)
+		return now.HeapAlloc
+	}
+	w.batch(object{"runCount": 1, "taskIdentifiers": tasks})
+	const calls = 50
+	before := heap()
+	for i := range calls {
+		w.batch(object{"runCount": 1, "taskIdentifiers": tasks}, callHeader, fmt.Sprint(i))
+	}
+	if each := (int64(heap()) - int64(before)) / calls; each > 50_000 {
+		t.Errorf("of a call with %d bytes of tasks %d bytes are kept", 200*1003, each)
 	}
 }

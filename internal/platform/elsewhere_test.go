@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/platform"
 )
@@ -96,6 +97,42 @@ func TestOrigins(t *testing.T) {
 	for _, bad := range []string{"", "api.trigger.dev", "ftp://x", "https://", "https://user:secret@x", "https://x?y=1", "https://x#y", "http://%zz"} {
 		if _, err := platform.Elsewhere(bad); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+// What the API passes on has longer for its body than what it reads itself: the time
+// for that is over here before the API is asked.
+func TestPassedOnBodiesHaveLonger(t *testing.T) {
+	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s, %v", body, err)
+	}))
+	defer behind.Close()
+	elsewhere, err := platform.Elsewhere(behind.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, func(c *platform.Config) { c.Elsewhere = elsewhere })
+	over := make(chan struct{}, 1)
+	front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(rw).SetReadDeadline(time.Now().Add(-time.Second))
+		over <- struct{}{}
+		w.api.ServeHTTP(rw, r)
+	}))
+	defer front.Close()
+	w.url = front.URL
+	for _, path := range []string{"/api/v1/schedules", "/api/v3/runs/run_x"} { // of no route, and of one by another method
+		body, end := io.Pipe()
+		go func() {
+			<-over
+			_, _ = io.WriteString(end, "{}")
+			_ = end.Close()
+		}()
+		got := w.call(http.MethodPost, path, body)
+		_ = body.Close()
+		if got.status != http.StatusOK || got.body != "{}, <nil>" {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,9 +59,21 @@ func paramsError(name, message string) *refusal {
 	return &refusal{status: http.StatusBadRequest, text: "Params Error", issues: []issue{{"custom", []string{name}, message}}}
 }
 
+// notBuiltCode marks an issue with something that is right, and is not built here.
+const notBuiltCode = "not_built"
+
+// missingHere is the 501 for a part of a request that is not built here.
+func missingHere(path ...string) *refusal {
+	text := strings.Join(path, ".") + " is not built here: leave it out, or ask the platform itself"
+	return &refusal{status: http.StatusNotImplemented, text: text, retry: no, issues: []issue{{notBuiltCode, path, "is not built here"}}}
+}
+
 // bodyError says all that is wrong with a body, in its text as well: that is the
-// part which SDKs show.
+// part which SDKs show. If nothing is wrong, but for what is not built, it is a 501.
 func bodyError(issues ...issue) *refusal {
+	if len(issues) > 0 && !slices.ContainsFunc(issues, func(i issue) bool { return i.Code != notBuiltCode }) {
+		return missingHere(issues[0].Path...)
+	}
 	texts := make([]string, len(issues))
 	for i, one := range issues {
 		texts[i] = one.Message

@@ -35,6 +35,14 @@ func Answered(err error) (status int, body []byte) {
 	return w.Code, w.Body.Bytes()
 }
 
+// AnsweredChange is how an error of a change of a run is answered.
+func AnsweredChange(err error) (status int, body []byte) { return Answered(changeError(err)) }
+
+// WriteTriggerError answers with an error of package trigger.
+func WriteTriggerError(w http.ResponseWriter, err error) {
+	writeError(w, httptest.NewRequest(http.MethodPost, "/", nil), triggerError(err))
+}
+
 // ParseTrigger reads a body as the trigger route does.
 func ParseTrigger(body []byte, now time.Time) (trigger.Request, error) {
 	var issues []issue

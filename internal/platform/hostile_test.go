@@ -3,10 +3,14 @@ package platform_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/realtime-gw/realtime-gw/internal/platform"
 	"github.com/realtime-gw/realtime-gw/internal/runid"
+	"github.com/realtime-gw/realtime-gw/internal/trigger"
 )
 
 // What is wrong with a request is a 4xx that says what, and nothing is written.
@@ -14,7 +18,7 @@ func TestBadRequests(t *testing.T) {
 	w := newWorld(t)
 	run := w.trigger("task", nil)
 	const post, get, put = http.MethodPost, http.MethodGet, http.MethodPut
-	trigger, list := "/api/v1/tasks/task/trigger", "/api/v1/runs?"
+	at, list := "/api/v1/tasks/task/trigger", "/api/v1/runs?"
 	of := "/api/v1/runs/" + run
 	long := strings.Repeat("k", 10_000)
 	for name, c := range map[string]struct {
@@ -24,50 +28,52 @@ func TestBadRequests(t *testing.T) {
 		says         string // a part of the answer
 	}{
 		// bodies
-		"no body":            {post, trigger, nil, 400, "Invalid JSON"},
-		"no JSON":            {post, trigger, "{", 400, "Invalid JSON"},
-		"two values":         {post, trigger, "{}{}", 400, "Invalid JSON"},
-		"no object":          {post, trigger, "[]", 400, "Expected object, received array"},
-		"deep":               {post, trigger, strings.Repeat("[", 1_000_000), 400, "Invalid JSON"},
-		"not UTF-8":          {post, trigger, "{\"payload\":\"\xff\"}", 400, "Invalid JSON"},
-		"10 MB":              {post, trigger, object{"payload": strings.Repeat("x", 10<<20)}, 413, "Request body too large"},
-		"10 MB, in chunks":   {post, trigger, struct{ *strings.Reader }{strings.NewReader(`"` + strings.Repeat("x", 10<<20))}, 413, "Request body too large"},
-		"NUL in the payload": {post, trigger, object{"payload": "a\x00b", "options": object{"payloadType": "text/plain"}}, 400, `holds a NUL character, which cannot be stored at \"payload\"`},
-		"NUL in the context": {post, trigger, `{"context":{"a":"\u0000"}}`, 400, `at \"context\"`},
-		"context, surrogate": {post, trigger, `{"context":"\ud800"}`, 422, "context has half a surrogate pair"},
+		"no body":            {post, at, nil, 400, "Invalid JSON"},
+		"no JSON":            {post, at, "{", 400, "Invalid JSON"},
+		"two values":         {post, at, "{}{}", 400, "Invalid JSON"},
+		"no object":          {post, at, "[]", 400, "Expected object, received array"},
+		"deep":               {post, at, strings.Repeat("[", 1_000_000), 400, "Invalid JSON"},
+		"not UTF-8":          {post, at, "{\"payload\":\"\xff\"}", 400, "Invalid JSON"},
+		"10 MB":              {post, at, object{"payload": strings.Repeat("x", 10<<20)}, 413, "Request body too large"},
+		"10 MB, in chunks":   {post, at, struct{ *strings.Reader }{strings.NewReader(`"` + strings.Repeat("x", 10<<20))}, 413, "Request body too large"},
+		"NUL in the payload": {post, at, object{"payload": "a\x00b", "options": object{"payloadType": "text/plain"}}, 400, `holds a NUL character, which cannot be stored at \"payload\"`},
+		"NUL in the context": {post, at, `{"context":{"a":"\u0000"}}`, 400, `at \"context\"`},
+		"context, surrogate": {post, at, `{"context":"\ud800"}`, 422, "context has half a surrogate pair"},
 		"NUL in the task":    {post, "/api/v1/tasks/a%00b/trigger", "{}", 400, "Params Error"},
 		"task not UTF-8":     {post, "/api/v1/tasks/a%ffb/trigger", "{}", 400, "Params Error"},
 		"long task":          {post, "/api/v1/tasks/" + long + "/trigger", "{}", 400, "Params Error"},
 		// options
-		"options a list":       {post, trigger, `{"options":[]}`, 400, `Expected object, received array at \"options\"`},
-		"long key":             {post, trigger, object{"options": object{"idempotencyKey": long}}, 400, "idempotencyKey must be 2048 characters or less"},
-		"key a number":         {post, trigger, `{"options":{"idempotencyKey":7}}`, 400, `Expected string, received number at \"options.idempotencyKey\"`},
-		"key null":             {post, trigger, `{"options":{"idempotencyKey":null}}`, 400, "Expected string, received null"},
-		"key with a NUL":       {post, trigger, `{"options":{"idempotencyKey":"a\u0000"}}`, 400, "holds a NUL"},
-		"no such scope":        {post, trigger, `{"options":{"idempotencyKey":"k","idempotencyKeyOptions":{"key":"k","scope":"x"}}}`, 400, "idempotencyKeyOptions.scope"},
-		"key's life":           {post, trigger, `{"options":{"idempotencyKey":"k","idempotencyKeyTTL":"soon"}}`, 400, "options.idempotencyKeyTTL"},
-		"delay":                {post, trigger, `{"options":{"delay":"soon"}}`, 400, "options.delay"},
-		"delay of ages":        {post, trigger, `{"options":{"delay":"999999999w"}}`, 400, "options.delay"},
-		"ttl":                  {post, trigger, `{"options":{"ttl":"soon"}}`, 400, "options.ttl"},
-		"ttl below 0":          {post, trigger, `{"options":{"ttl":-1}}`, 400, "options.ttl"},
-		"eleven tags":          {post, trigger, object{"options": object{"tags": strings.Split("abcdefghijk", "")}}, 422, "you're trying to set 11"},
-		"long tag":             {post, trigger, object{"options": object{"tags": long}}, 400, "options.tags"},
-		"tags of numbers":      {post, trigger, `{"options":{"tags":[1]}}`, 400, `received number at \"options.tags.0\"`},
-		"machine":              {post, trigger, `{"options":{"machine":"huge"}}`, 400, "options.machine"},
-		"attempts, a part":     {post, trigger, `{"options":{"maxAttempts":1.5}}`, 400, "options.maxAttempts"},
-		"attempts, too many":   {post, trigger, `{"options":{"maxAttempts":1e300}}`, 400, "options.maxAttempts"},
-		"test a text":          {post, trigger, `{"options":{"test":"yes"}}`, 400, "options.test"},
-		"metadata a list":      {post, trigger, `{"options":{"metadata":[]}}`, 400, "options.metadata"},
-		"metadata too large":   {post, trigger, object{"options": object{"metadata": object{"a": strings.Repeat("x", 300<<10)}}}, 413, "Metadata exceeds"},
-		"stored, no name":      {post, trigger, `{"payload":{},"options":{"payloadType":"application/store"}}`, 400, "payload must be a non-empty string"},
-		"parent, no id":        {post, trigger, `{"options":{"parentRunId":"run"}}`, 422, "options.parentRunId"},
-		"parent, nobody":       {post, trigger, `{"options":{"parentRunId":"run_nobody"}}`, 403, "Unauthorized"},
-		"debounce":             {post, trigger, `{"options":{"debounce":{"key":"a","delay":"1s"}}}`, 400, "is not built here"},
-		"key, long number":     {post, trigger, `{"options":{"concurrencyKey":1` + strings.Repeat("0", 1100) + `}}`, 400, "concurrencyKey must be 1024 characters or less"},
-		"delay, long number":   {post, trigger, `{"options":{"delay":1` + strings.Repeat("0", 1100) + `}}`, 400, "options.delay"},
-		"NUL, backslash":       {post, trigger, `{"context":{"\\\\\u0000":1}}`, 400, `at \"context\"`},
-		"queue a text":         {post, trigger, `{"options":{"queue":"q"}}`, 400, "options.queue"},
-		"concurrency key true": {post, trigger, `{"options":{"concurrencyKey":true}}`, 400, "options.concurrencyKey"},
+		"options a list":       {post, at, `{"options":[]}`, 400, `Expected object, received array at \"options\"`},
+		"long key":             {post, at, object{"options": object{"idempotencyKey": long}}, 400, "idempotencyKey must be 2048 characters or less"},
+		"key a number":         {post, at, `{"options":{"idempotencyKey":7}}`, 400, `Expected string, received number at \"options.idempotencyKey\"`},
+		"key null":             {post, at, `{"options":{"idempotencyKey":null}}`, 400, "Expected string, received null"},
+		"key with a NUL":       {post, at, `{"options":{"idempotencyKey":"a\u0000"}}`, 400, "holds a NUL"},
+		"no such scope":        {post, at, `{"options":{"idempotencyKey":"k","idempotencyKeyOptions":{"key":"k","scope":"x"}}}`, 400, "idempotencyKeyOptions.scope"},
+		"key's life":           {post, at, `{"options":{"idempotencyKey":"k","idempotencyKeyTTL":"soon"}}`, 400, "options.idempotencyKeyTTL"},
+		"delay":                {post, at, `{"options":{"delay":"soon"}}`, 400, "options.delay"},
+		"delay of ages":        {post, at, `{"options":{"delay":"999999999w"}}`, 400, "options.delay"},
+		"ttl":                  {post, at, `{"options":{"ttl":"soon"}}`, 400, "options.ttl"},
+		"ttl below 0":          {post, at, `{"options":{"ttl":-1}}`, 400, "options.ttl"},
+		"eleven tags":          {post, at, object{"options": object{"tags": strings.Split("abcdefghijk", "")}}, 422, "you're trying to set 11"},
+		"long tag":             {post, at, object{"options": object{"tags": long}}, 400, "options.tags"},
+		"tags of numbers":      {post, at, `{"options":{"tags":[1]}}`, 400, `received number at \"options.tags.0\"`},
+		"machine":              {post, at, `{"options":{"machine":"huge"}}`, 400, "options.machine"},
+		"attempts, a part":     {post, at, `{"options":{"maxAttempts":1.5}}`, 400, "options.maxAttempts"},
+		"attempts, too many":   {post, at, `{"options":{"maxAttempts":1e300}}`, 400, "options.maxAttempts"},
+		"test a text":          {post, at, `{"options":{"test":"yes"}}`, 400, "options.test"},
+		"metadata a list":      {post, at, `{"options":{"metadata":[]}}`, 400, "options.metadata"},
+		"metadata too large":   {post, at, object{"options": object{"metadata": object{"a": strings.Repeat("x", 300<<10)}}}, 413, "Metadata exceeds"},
+		"stored, no name":      {post, at, `{"payload":{},"options":{"payloadType":"application/store"}}`, 400, "payload must be a non-empty string"},
+		"parent, no id":        {post, at, `{"options":{"parentRunId":"run"}}`, 422, "options.parentRunId"},
+		"parent, nobody":       {post, at, `{"options":{"parentRunId":"run_nobody"}}`, 403, "Unauthorized"},
+		"debounce":             {post, at, `{"options":{"debounce":{"key":"a","delay":"1s"}}}`, 501, "options.debounce is not built here"},
+		"debounce, and worse":  {post, at, `{"options":{"debounce":{},"ttl":"x"}}`, 400, "options.ttl"},
+		"debounce a text":      {post, at, `{"options":{"debounce":"a"}}`, 400, "Expected object"},
+		"key, long number":     {post, at, `{"options":{"concurrencyKey":1` + strings.Repeat("0", 1100) + `}}`, 400, "concurrencyKey must be 1024 characters or less"},
+		"delay, long number":   {post, at, `{"options":{"delay":1` + strings.Repeat("0", 1100) + `}}`, 400, "options.delay"},
+		"NUL, backslash":       {post, at, `{"context":{"\\\\\u0000":1}}`, 400, `at \"context\"`},
+		"queue a text":         {post, at, `{"options":{"queue":"q"}}`, 400, "options.queue"},
+		"concurrency key true": {post, at, `{"options":{"concurrencyKey":true}}`, 400, "options.concurrencyKey"},
 		// ids
 		"run, no id":           {get, "/api/v3/runs/task", nil, 400, "Params Error"},
 		"run, escape":          {get, "/api/v3/runs/run_%2e%2e%2f", nil, 400, "Params Error"},
@@ -94,7 +100,8 @@ func TestBadRequests(t *testing.T) {
 		"to, before":          {get, list + "filter[createdAt][to]=-99999999999999", nil, 400, "filter[createdAt][to]"},
 		"period":              {get, list + "filter[createdAt][period]=1x", nil, 400, "filter[createdAt][period]"},
 		"filter":              {get, list + "filter[color]=red", nil, 400, "filter[color]"},
-		"error filter":        {get, list + "filter[error]=abc", nil, 400, "filter[error]"},
+		"error filter":        {get, list + "filter[error]=abc", nil, 501, "filter[error] is not built here"},
+		"error filter, none":  {get, list + "filter[error]=&filter[tag]=%ff", nil, 400, "filter[tag]"},
 		"filter twice":        {get, list + "filter[tag]=a&filter[tag]=b", nil, 400, "filter[tag]"},
 		"tag with a NUL":      {get, list + "filter[tag]=a%00", nil, 400, "filter[tag]"},
 		"tag not UTF-8":       {get, list + "filter[tag]=%ff", nil, 400, "filter[tag]"},
@@ -130,15 +137,61 @@ func TestBadRequests(t *testing.T) {
 		"at once, none":     {post, "/api/v2/tasks/batch", `{"items":[]}`, 400, "items"},
 		"at once, waits":    {post, "/api/v2/tasks/batch", `{"items":[{"task":"a"}],"resumeParentOnCompletion":true}`, 422, "resumeParentOnCompletion"},
 		"at once, one bad":  {post, "/api/v2/tasks/batch", `{"items":[{"task":"a"},{"task":7}]}`, 400, "items.1.task"},
+		"at once, debounce": {post, "/api/v2/tasks/batch", `{"items":[{"task":"a"},{"task":"b","options":{"debounce":{}}}]}`, 501, "items.1.options.debounce is not built here"},
 		"at once, too many": {post, "/api/v2/tasks/batch", `{"items":[` + strings.Repeat("{},", 1000) + `{}]}`, 400, "Maximum allowed batch size"},
 	} {
 		before := w.rows()
 		got := w.call(c.method, c.path, c.body)
-		if got.status != c.status || !strings.Contains(got.body, c.says) || !strings.Contains(got.body, `"error":`) {
+		if got.status != c.status || !strings.Contains(got.body, c.says) || !strings.Contains(got.body, `"error":`) ||
+			c.status == http.StatusNotImplemented && got.header.Get("X-Should-Retry") != "false" {
 			t.Errorf("%s: %d %.300s, instead of %d with %s", name, got.status, got.body, c.status, c.says)
 		}
 		if after := w.rows(); after != before {
 			t.Errorf("%s: there are %d rows more", name, after-before)
+		}
+	}
+}
+
+// Who loses too often against other changes of the same metadata is told of those, and
+// not of a key that the request does not have.
+func TestBusyMetadata(t *testing.T) {
+	const want = `{"error":"Others are changing the same run: try again"}`
+	if status, body := platform.AnsweredChange(trigger.ErrBusy); status != http.StatusServiceUnavailable || string(body) != want {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
+// A run that is in the trigger buffer is there in a moment: an SDK tries again.
+func TestBufferedIsTriedAgain(t *testing.T) {
+	w := httptest.NewRecorder()
+	platform.WriteTriggerError(w, trigger.ErrBuffered)
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "1" || w.Header().Get("X-Should-Retry") == "false" || !strings.Contains(w.Body.String(), "trigger buffer") {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+}
+
+// Operations are counted before they are read, and measured before their values are: a
+// list of a few bytes each takes many times its size in memory.
+func TestManyOperationsCostLittle(t *testing.T) {
+	w := newWorld(t)
+	path := "/api/v1/runs/" + w.trigger("task", nil) + "/metadata"
+	large := `{"type":"set","key":"a","value":[` + strings.Repeat("1,", 900_000) + `1]}`
+	for _, of := range []string{"operations", "parentOperations", "rootOperations"} {
+		for list, says := range map[string]string{
+			strings.Repeat("{},", 650_000) + "{}": of + " has 650001 operations",
+			large:                                 of + " has more than 1048576 bytes",
+		} {
+			body := `{"` + of + `":[` + list + `]}`
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			got := w.call(http.MethodPut, path, body)
+			runtime.ReadMemStats(&after)
+			if got.status != http.StatusRequestEntityTooLarge || !strings.Contains(got.body, says) || len(got.body) > 500 {
+				t.Errorf("%d %.300s, and not %s", got.status, got.body, says)
+			}
+			if spent := (after.TotalAlloc - before.TotalAlloc) / uint64(len(body)); spent > 20 {
+				t.Errorf("%s: %d bytes were allocated for each of the body", says, spent)
+			}
 		}
 	}
 }
@@ -164,6 +217,7 @@ func TestBadItems(t *testing.T) {
 		"no task":        {`{"index":2}`, 400, `at \"task\"`},
 		"option":         {`{"index":2,"task":"c","options":{"ttl":"x"}}`, 400, "options.ttl"},
 		"NUL":            {`{"index":2,"task":"c","payload":"\u0000","options":{"payloadType":"text/plain"}}`, 400, "holds a NUL"},
+		"debounce":       {`{"index":2,"task":"c","options":{"debounce":{"key":"a","delay":"1s"}}}`, 501, "Line 3: options.debounce is not built here"},
 		"eleven tags":    {`{"index":2,"task":"c","options":{"tags":["1","2","3","4","5","6","7","8","9","10","11"]}}`, 422, "Line 3: Runs can only have 10 tags"},
 		"metadata":       {`{"index":2,"task":"c","options":{"metadata":"{"}}`, 400, "options.metadata"},
 		"large metadata": {`{"index":2,"task":"c","options":{"metadata":{"a":"` + strings.Repeat("x", 300<<10) + `"}}}`, 413, "Line 3: Metadata exceeds"},

@@ -19,6 +19,9 @@ const (
 	defaultListed = 20
 )
 
+// errorFilter needs fingerprints of errors, which neither table has.
+const errorFilter = "filter[error]"
+
 // listQuery is the query of a list of runs, read.
 type listQuery struct {
 	runstore.Query
@@ -54,6 +57,9 @@ func parseList(raw string, now time.Time) (*listQuery, error) {
 		}
 		if text == "" {
 			continue // as good as absent
+		}
+		if name == errorFilter {
+			return nil, missingHere(name)
 		}
 		if problem := read(q, text, now); problem != "" {
 			return nil, queryError(name, problem)
@@ -99,14 +105,15 @@ var parameters = map[string]func(q *listQuery, text string, now time.Time) (prob
 		}
 		return ""
 	},
-	"filter[taskIdentifier]": list(func(f *runstore.Filter) *[]string { return &f.TaskIdentifiers }),
-	"filter[version]":        list(func(f *runstore.Filter) *[]string { return &f.Versions }),
-	"filter[tag]":            list(func(f *runstore.Filter) *[]string { return &f.AnyTag }),
-	"filter[queue]":          list(func(f *runstore.Filter) *[]string { return &f.Queues }),
-	"filter[machine]":        list(func(f *runstore.Filter) *[]string { return &f.MachinePresets }),
-	"filter[region]":         list(func(f *runstore.Filter) *[]string { return &f.Regions }),
+	"filter[taskIdentifier]": anyOf(func(f *runstore.Filter) *[]string { return &f.TaskIdentifiers }),
+	"filter[version]":        anyOf(func(f *runstore.Filter) *[]string { return &f.Versions }),
+	"filter[tag]":            anyOf(func(f *runstore.Filter) *[]string { return &f.AnyTag }),
+	"filter[queue]":          anyOf(func(f *runstore.Filter) *[]string { return &f.Queues }),
+	"filter[machine]":        anyOf(func(f *runstore.Filter) *[]string { return &f.MachinePresets }),
+	"filter[region]":         anyOf(func(f *runstore.Filter) *[]string { return &f.Regions }),
 	"filter[bulkAction]":     func(q *listQuery, text string, _ time.Time) string { q.Filter.BulkActionID = &text; return "" },
 	"filter[schedule]":       func(q *listQuery, text string, _ time.Time) string { q.Filter.ScheduleID = &text; return "" },
+	errorFilter:              func(*listQuery, string, time.Time) string { return "" },
 	"filter[isTest]": func(q *listQuery, text string, _ time.Time) string {
 		is := text == "true"
 		if !is && text != "false" {
@@ -150,8 +157,8 @@ func (q *listQuery) from(at time.Time) {
 	}
 }
 
-// list reads a filter of values that are joined by commas.
-func list(of func(*runstore.Filter) *[]string) func(*listQuery, string, time.Time) string {
+// anyOf reads a filter of values that are joined by commas.
+func anyOf(of func(*runstore.Filter) *[]string) func(*listQuery, string, time.Time) string {
 	return func(q *listQuery, text string, _ time.Time) string {
 		values := strings.Split(text, ",")
 		if len(values) > maxListed {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -31,17 +32,41 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 type world struct {
 	t     testing.TB
 	url   string
+	api   http.Handler
 	db    *pgxpool.Pool
 	store *runstore.Store
 	demo  schema.Demo
 	mint  *runid.Minter
 	v2    atomic.Bool // the organization's flag
+	lose  atomic.Bool // the answer to the next statement that has the text "lose me" among its arguments
+}
+
+// losing is a connection to Postgres that breaks when such a statement has been sent.
+type losing struct {
+	net.Conn
+	w    *world
+	lost atomic.Bool
+}
+
+func (c *losing) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if bytes.Contains(p, []byte("lose me")) && c.w.lose.CompareAndSwap(true, false) {
+		c.lost.Store(true)
+	}
+	return n, err
+}
+
+func (c *losing) Read(p []byte) (int, error) {
+	if c.lost.Load() {
+		return 0, io.ErrUnexpectedEOF
+	}
+	return c.Conn.Read(p)
 }
 
 // RunTableV2 implements trigger.Flags.
 func (w *world) RunTableV2(string) bool { return w.v2.Load() }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB, change ...func(*platform.Config)) *world {
 	t.Helper()
 	w := &world{t: t, mint: runid.NewMinter(runid.MinterConfig{})}
 	var err error
@@ -51,7 +76,14 @@ func newWorld(t testing.TB) *world {
 			t.Fatal(err)
 		}
 	}
-	w.db, err = pgxpool.New(t.Context(), pgtest.Database(t))
+	pool, err := pgxpool.ParseConfig(pgtest.Database(t))
+	must()
+	dial := pool.ConnConfig.DialFunc
+	pool.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		return &losing{Conn: conn, w: w}, err
+	}
+	w.db, err = pgxpool.NewWithConfig(t.Context(), pool)
 	must()
 	t.Cleanup(w.db.Close)
 	w.demo, err = schema.SeedDemo(t.Context(), w.db)
@@ -63,10 +95,15 @@ func newWorld(t testing.TB) *world {
 	directory := auth.NewPostgresDirectory(w.db)
 	who, err := auth.NewAuthenticator(auth.Config{Directory: directory})
 	must()
-	api, err := platform.New(platform.Config{Auth: who, Directory: directory, Store: w.store, Trigger: service})
+	config := platform.Config{Auth: who, Directory: directory, Store: w.store, Trigger: service}
+	for _, c := range change {
+		c(&config)
+	}
+	api, err := platform.New(config)
 	must()
 	r := chi.NewRouter()
 	r.Mount("/api", api)
+	w.api = r
 	server := httptest.NewServer(r)
 	t.Cleanup(server.Close)
 	w.url = server.URL
@@ -160,6 +197,14 @@ func (w *world) token(t auth.Token) string {
 		w.t.Fatal(err)
 	}
 	return "Bearer " + token
+}
+
+// exec changes the database behind the API's back.
+func (w *world) exec(sql string) {
+	w.t.Helper()
+	if _, err := w.db.Exec(w.t.Context(), sql); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // rows counts what is written.

@@ -52,7 +52,14 @@ func (p *platform) putMetadata(w http.ResponseWriter, r *http.Request) error {
 	for name, operations := range map[string]*[]trigger.Operation{
 		"operations": &change.Operations, "parentOperations": &change.ParentOperations, "rootOperations": &change.RootOperations,
 	} {
-		if body.has(name, "array") && json.Unmarshal(body.members[name], operations) != nil {
+		if !body.has(name, "array") {
+			continue
+		}
+		// A list of a few bytes each takes many times its size in memory.
+		if err := trigger.CheckOperations(name, elements(body.members[name])); err != nil {
+			return triggerError(err)
+		}
+		if json.Unmarshal(body.members[name], operations) != nil {
 			body.wrong(name, "is not a list of operations")
 		}
 	}

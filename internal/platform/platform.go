@@ -34,9 +34,10 @@ type Config struct {
 
 // platform is the handlers' common ground.
 type platform struct {
-	config Config
-	calls  calls
-	mint   *runid.Minter // of batches
+	config   Config
+	triggers calls[triggered]
+	batches  calls[runstore.Batch]
+	mint     *runid.Minter // of batches
 }
 
 // New makes the handler of all that is below /api, to be mounted there.
@@ -47,13 +48,14 @@ func New(c Config) (http.Handler, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Elsewhere == nil {
-		c.Elsewhere = gateway.CORS(handle(notBuilt))
+	elsewhere := gateway.CORS(handle(notBuilt))
+	if c.Elsewhere != nil {
+		elsewhere = gateway.PassesBodies(c.Elsewhere)
 	}
-	p := &platform{config: c, calls: calls{of: map[string]*call{}}, mint: runid.NewMinter(runid.MinterConfig{})}
+	p := &platform{config: c, mint: runid.NewMinter(runid.MinterConfig{})}
 	r := chi.NewRouter()
-	r.NotFound(c.Elsewhere.ServeHTTP)
-	r.MethodNotAllowed(c.Elsewhere.ServeHTTP)
+	r.NotFound(elsewhere.ServeHTTP)
+	r.MethodNotAllowed(elsewhere.ServeHTTP)
 	p.routes(r)
 	return r, nil
 }

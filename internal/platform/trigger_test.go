@@ -4,51 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/realtime-gw/realtime-gw/internal/auth"
 	"github.com/realtime-gw/realtime-gw/internal/runid"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 )
-
-// The tries of one call of an SDK make one run, in whatever order they come; another
-// call makes another.
-func TestOneCallOneRun(t *testing.T) {
-	w := newWorld(t)
-	const path, tries = "/api/v1/tasks/task/trigger", 8
-	ids := make([]string, tries)
-	var trying sync.WaitGroup
-	for i := range tries {
-		trying.Go(func() {
-			w.v2.Store(i%2 == 0) // the flag is turned between two tries
-			got := w.call(http.MethodPost, path, `{"payload":1}`, "X-Trigger-Request-Idempotency-Key", "call-1")
-			if got.status != http.StatusOK {
-				t.Errorf("%d %s", got.status, got.body)
-			}
-			ids[i] = got.body
-		})
-	}
-	trying.Wait()
-	for _, id := range ids {
-		if id != ids[0] {
-			t.Errorf("one call made %s and %s", id, ids[0])
-		}
-	}
-	if n := w.rows(); n != 1 {
-		t.Errorf("one call made %d runs", n)
-	}
-	for _, call := range []string{"call-2", ""} {
-		w.call(http.MethodPost, path, `{"payload":1}`, "X-Trigger-Request-Idempotency-Key", call).into(t, http.StatusOK, nil)
-	}
-	w.call(http.MethodPost, "/api/v1/tasks/other/trigger", `{}`, "X-Trigger-Request-Idempotency-Key", "call-1").into(t, http.StatusOK, nil)
-	if n := w.rows(); n != 4 {
-		t.Errorf("four calls made %d runs", n)
-	}
-	// A try that failed does not stand for the call.
-	w.call(http.MethodPost, path, `{"options":{"parentRunId":"run_nobody"}}`, "X-Trigger-Request-Idempotency-Key", "call-3").into(t, http.StatusForbidden, nil)
-	w.call(http.MethodPost, path, `{}`, "X-Trigger-Request-Idempotency-Key", "call-3").into(t, http.StatusOK, nil)
-}
 
 // A payload is stored as it was meant: SDKs send a text and its type, others
 // anything.

@@ -17,7 +17,8 @@ import (
 )
 
 // benchRows is how many runs each table has, nine of ten in one environment.
-// Three at a time were created in the same millisecond.
+// Three at a time were created in the same millisecond. One in a thousand has failed,
+// another is of a task of its own, and each has one of a thousand tags.
 const benchRows = 1_000_000
 
 const benchEnv = "env_0"
@@ -74,6 +75,7 @@ func BenchmarkStore(b *testing.B) {
 			"generic": func() { b1(generic.FindPage(ctx, tagged)) },
 		})
 	})
+	s.benchFilters(b)
 	list := func(of string) Query { return Query{EnvironmentID: benchEnv, Filter: Filter{IDs: ids[of]}} }
 	b.Run("50 ids", func(b *testing.B) {
 		compare(b, map[string]func(){
@@ -175,8 +177,9 @@ func benchStore(b *testing.B) *Store {
 		for _, index := range indexes {
 			exec("DROP INDEX " + index.Name)
 		}
-		exec(`INSERT INTO `+table+` (id, "friendlyId", "taskIdentifier", payload, "traceId", "spanId", "runtimeEnvironmentId", "projectId", queue, "runTags", "createdAt", "updatedAt")
-			SELECT id, 'run_' || id, 'task', repeat('x', 200), 't', 's', CASE g % 10 WHEN 1 THEN 'env_1' ELSE 'env_0' END, 'p', 'q', ARRAY['tag' || g % 1000] || CASE g % 100000 WHEN 7 THEN '{rare}'::text[] ELSE '{}' END, created, created
+		exec(`INSERT INTO `+table+` (id, "friendlyId", "taskIdentifier", status, payload, "traceId", "spanId", "runtimeEnvironmentId", "projectId", queue, "runTags", "createdAt", "updatedAt")
+			SELECT id, 'run_' || id, CASE g % 1000 WHEN 8 THEN 'rare' ELSE 'task' END,
+				(CASE g % 1000 WHEN 5 THEN 'COMPLETED_WITH_ERRORS' ELSE 'COMPLETED_SUCCESSFULLY' END)::public."TaskRunStatus", repeat('x', 200), 't', 's', CASE g % 10 WHEN 1 THEN 'env_1' ELSE 'env_0' END, 'p', 'q', ARRAY['tag' || g % 1000] || CASE g % 100000 WHEN 7 THEN '{rare}'::text[] ELSE '{}' END, created, created
 			FROM (SELECT g, `+id+` AS id, timestamp '2025-06-15 15:06:40' + g / 3 * interval '1 millisecond' AS created FROM generate_series(1, $1::int) g) x`, benchRows)
 		for _, index := range indexes {
 			exec(index.SQL)

@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"context"
+	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/runid"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
@@ -25,7 +26,8 @@ const defaultReason = "Canceled by user"
 //
 // It goes on below every run that is canceled, also one that was canceled before:
 // so calling it again finishes what a failure cut short. It ends at a run that ended
-// in another way. A child that is made while this is under way may be missed.
+// in another way. A child that is made while this is under way, and is not seen here,
+// is seen to by who makes it: see follow.
 func (s *Service) Cancel(ctx context.Context, environmentID, id, reason string) (Canceled, error) {
 	if err := checkText("reason", reason, 1024); err != nil {
 		return Canceled{}, err
@@ -84,6 +86,34 @@ func (s *Service) cancelBelow(ctx context.Context, top runstore.Key, reason stri
 		}
 	}
 	return n, nil
+}
+
+// followTime bounds how long it takes to see whether a new run's parent was canceled.
+const followTime = 5 * time.Second
+
+// follow cancels a run that was just made if its parent has been canceled since that
+// was looked at: whoever did so may have looked for children before this one was
+// there. Who cancels later finds it. A parent that was canceled before is another
+// matter: its code may still clean up, and trigger runs for that.
+//
+// The run is made, and that is what its client has to be told, so a failure is for the
+// log alone.
+func (s *Service) follow(ctx context.Context, parent runstore.Key, run *runstore.Run) {
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), followTime)
+	defer done()
+	above, err := s.store.OnPrimary().FindMany(ctx, runstore.Query{
+		EnvironmentID: parent.EnvironmentID, Filter: runstore.Filter{IDs: []string{parent.ID}}, WithoutLarge: true,
+	})
+	if err == nil && len(above) > 0 && above[0].Status == runstore.Canceled {
+		var now runstore.Run
+		if now, _, err = s.cancelOne(ctx, run.Key(), defaultReason); err == nil {
+			*run = now
+			_, err = s.cancelBelow(ctx, run.Key(), defaultReason) // a worker may have been fast
+		}
+	}
+	if err != nil && !isMissing(err) {
+		s.log.Warn().Err(err).Msg("it is not known whether the parent of a new run was canceled meanwhile: if it was, the run goes on")
+	}
 }
 
 // cancelOne cancels a run, unless it is over.

@@ -261,10 +261,10 @@ func TestQueries(t *testing.T) {
 		"plain":        {func(*trigger.Request, string) {}, 1},
 		"with a key":   {func(r *trigger.Request, table string) { r.IdempotencyKey = table }, 2},
 		"with a token": {func(r *trigger.Request, table string) { r.OneTimeUseToken = table }, 2},
-		"of a parent":  {func(r *trigger.Request, _ string) { r.ParentRun = parent.FriendlyID }, 2},
+		"of a parent":  {func(r *trigger.Request, _ string) { r.ParentRun = parent.FriendlyID }, 3},
 		"with everything": {func(r *trigger.Request, table string) {
 			r.IdempotencyKey, r.OneTimeUseToken, r.ParentRun = table+" all", table+" all", parent.FriendlyID
-		}, 4},
+		}, 5},
 	} {
 		for _, table := range runid.Tables() {
 			f.asked.take()

@@ -20,28 +20,51 @@ func (s *Service) Trigger(ctx context.Context, r Request) (Result, error) {
 	if err := r.Check(); err != nil {
 		return Result{}, err
 	}
-	n, err := s.newRun(ctx, r)
+	n, parent, err := s.newRun(ctx, r)
 	if err != nil {
 		return Result{}, err
 	}
+	var result Result
 	if n.IdempotencyKey == nil {
-		return s.unused(ctx, n)
+		result, err = s.unused(ctx, n)
+	} else {
+		result, err = s.once(ctx, n)
 	}
-	return s.once(ctx, n)
+	switch {
+	case err != nil:
+		return Result{}, err
+	case result.Run == nil && r.ResumeParent:
+		return Result{}, ErrBuffered
+	case !result.IsCached && parent != nil && parent.Status != runstore.Canceled:
+		s.follow(ctx, parent.Key(), result.Run)
+	}
+	return result, nil
 }
 
-// create mints an id and writes the row.
+// create writes the row, with a new id unless the request has one: then the row may be
+// there already, by an earlier try.
 func (s *Service) create(ctx context.Context, n runstore.NewRun) (Result, error) {
-	n.ID = s.mint(n.OrganizationID)
+	given := n.ID != ""
+	if !given {
+		n.ID = s.NewID(n.OrganizationID)
+	}
 	run, err := s.store.Create(ctx, n)
+	if _, taken := errors.AsType[*runstore.UniqueError](err); taken && given {
+		there, miss := s.store.OnPrimary().FindByID(ctx, runstore.Key{EnvironmentID: n.EnvironmentID, ID: n.ID})
+		if miss == nil && there.TaskIdentifier == n.TaskIdentifier {
+			return made(there), nil
+		}
+	}
 	if err != nil {
 		if err := refused(err); isDecided(err) {
 			return Result{}, err
 		}
 		return Result{}, &doubtError{err}
 	}
-	return Result{ID: run.ID, FriendlyID: run.FriendlyID, Run: &run}, nil
+	return made(run), nil
 }
+
+func made(run runstore.Run) Result { return Result{ID: run.ID, FriendlyID: run.FriendlyID, Run: &run} }
 
 // refused gives the store's refusals their meaning for a client.
 func refused(err error) error {
@@ -54,11 +77,11 @@ func refused(err error) error {
 	return err
 }
 
-// newRun is the row of a request, but for its id.
-func (s *Service) newRun(ctx context.Context, r Request) (runstore.NewRun, error) {
+// newRun is the row of a request, and its parent, if it has one.
+func (s *Service) newRun(ctx context.Context, r Request) (n runstore.NewRun, parent *runstore.Run, err error) {
 	e := r.Environment
-	n := runstore.NewRun{
-		EnvironmentID: e.ID, ProjectID: e.ProjectID, OrganizationID: e.OrganizationID, EnvironmentType: string(e.Type),
+	n = runstore.NewRun{
+		ID: r.ID, EnvironmentID: e.ID, ProjectID: e.ProjectID, OrganizationID: e.OrganizationID, EnvironmentType: string(e.Type),
 		TaskIdentifier: r.Task, Payload: r.Payload, PayloadType: r.PayloadType, Context: r.Context, IsTest: r.IsTest,
 		Metadata: null(r.Metadata), MetadataType: r.MetadataType, Tags: r.Tags, Annotations: r.Annotations,
 		Queue: r.Queue, WorkerQueue: r.WorkerQueue, Region: null(r.Region), ConcurrencyKey: null(r.ConcurrencyKey), PriorityMs: r.PriorityMs,
@@ -85,13 +108,13 @@ func (s *Service) newRun(ctx context.Context, r Request) (runstore.NewRun, error
 		if r.IdempotencyKeyOptions != nil {
 			options, err := json.Marshal(r.IdempotencyKeyOptions)
 			if err != nil {
-				return n, fmt.Errorf("trigger: write the options of an idempotency key: %w", err)
+				return n, nil, fmt.Errorf("trigger: write the options of an idempotency key: %w", err)
 			}
 			n.IdempotencyKeyOptions = options
 		}
 	}
-	if err := s.adopt(ctx, r, &n); err != nil {
-		return n, err
+	if parent, err = s.adopt(ctx, r, &n); err != nil {
+		return n, nil, err
 	}
 	if n.TraceID == "" {
 		n.TraceID = random(16)
@@ -99,25 +122,25 @@ func (s *Service) newRun(ctx context.Context, r Request) (runstore.NewRun, error
 	if n.SpanID == "" {
 		n.SpanID = random(8)
 	}
-	return n, nil
+	return n, parent, nil
 }
 
 // adopt makes a new run its parent's child. The parent is looked for on the
 // primary: it has perhaps only just been made.
-func (s *Service) adopt(ctx context.Context, r Request, n *runstore.NewRun) error {
+func (s *Service) adopt(ctx context.Context, r Request, n *runstore.NewRun) (*runstore.Run, error) {
 	if r.ParentRun == "" {
-		return nil
+		return nil, nil
 	}
 	id, err := runid.ParseRun(r.ParentRun)
 	if err != nil {
-		return err // check has read it before
+		return nil, err // check has read it before
 	}
 	parent, err := s.store.OnPrimary().FindByFriendlyID(ctx, r.Environment.ID, id)
 	if err != nil {
-		return missing("parent run", err)
+		return nil, missing("parent run", err)
 	}
 	if r.ResumeParent && parent.Status.Final() {
-		return &StatusError{Status: parent.Status, Reason: "the parent run cannot wait for another"}
+		return nil, &StatusError{Status: parent.Status, Reason: "the parent run cannot wait for another"}
 	}
 	n.ParentRunID, n.RootRunID, n.Depth = &parent.ID, &parent.ID, parent.Depth+1
 	if parent.RootRunID != nil {
@@ -129,7 +152,7 @@ func (s *Service) adopt(ctx context.Context, r Request, n *runstore.NewRun) erro
 	if n.ParentSpanID == nil {
 		n.ParentSpanID = null(parent.SpanID)
 	}
-	return nil
+	return &parent, nil
 }
 
 // null is nil for the zero value.

@@ -6,7 +6,7 @@
 //
 // Service.Trigger checks a Request, finds the parent, mints an id, and writes the
 // row. The organization's flag decides which table a new run goes to. It is looked
-// at in memory, at one place (Service.mint): a trigger asks Postgres nothing about
+// at in memory, at one place (Service.NewID): a trigger asks Postgres nothing about
 // flags.
 //
 // A request may have an idempotency key: then the key's slot is claimed (package

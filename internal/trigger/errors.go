@@ -58,6 +58,11 @@ var (
 	// to, or whether this one's own row was written. The API's 503: the client tries
 	// again, and gets the run of its key if there is one.
 	ErrBusy = errors.New("another request with the same key is still at work")
+
+	// ErrBuffered says that a parent was to wait for a run that is in the platform's
+	// trigger buffer. A parent is resumed by a row, and there is none yet: the client
+	// tries again, and gets the run when it has left the buffer.
+	ErrBuffered = errors.New("the run of the key is still in the trigger buffer, and a parent cannot wait for it there")
 )
 
 // doubtError is an error after which the run may have been made.

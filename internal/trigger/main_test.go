@@ -154,6 +154,14 @@ func (f *fixture) read(t testing.TB, run runstore.Run) runstore.Run {
 	return found
 }
 
+// run runs a statement.
+func (f *fixture) run(t testing.TB, sql string) {
+	t.Helper()
+	if _, err := f.pool.Exec(t.Context(), sql); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // count is how many runs a condition holds for, in both tables.
 func (f *fixture) count(t testing.TB, where string, args ...any) (n int) {
 	t.Helper()

@@ -98,8 +98,15 @@ func (c MetadataChange) check() error {
 	for field, operations := range map[string][]Operation{
 		"operations": c.Operations, "parentOperations": c.ParentOperations, "rootOperations": c.RootOperations,
 	} {
-		if len(operations) > MaxOperations {
-			return &InvalidError{Field: field, Reason: fmt.Sprintf("has %d operations, and a request may have %d: send the rest in another", len(operations), MaxOperations), TooLarge: true}
+		if err := CheckOperations(field, len(operations)); err != nil {
+			return err
+		}
+		size := 0
+		for _, o := range operations {
+			size += len(o.Key) + len(o.Value)
+		}
+		if size > mostHeld {
+			return &InvalidError{Field: field, Reason: fmt.Sprintf("has more than %d bytes", mostHeld), TooLarge: true}
 		}
 		for i, o := range operations {
 			if err := o.check(fmt.Sprintf("%s.%d", field, i)); err != nil {
@@ -108,6 +115,15 @@ func (c MetadataChange) check() error {
 		}
 	}
 	return nil
+}
+
+// CheckOperations refuses a list of so many operations, so that who reads one may know
+// before.
+func CheckOperations(field string, n int) error {
+	if n <= MaxOperations {
+		return nil
+	}
+	return &InvalidError{Field: field, Reason: fmt.Sprintf("has %d operations, and a request may have %d: send the rest in another", n, MaxOperations), TooLarge: true}
 }
 
 // runOperations are the operations on one run.

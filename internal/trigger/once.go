@@ -1,7 +1,6 @@
 package trigger
 
 import (
-	"cmp"
 	"context"
 	"errors"
 
@@ -154,8 +153,8 @@ func (s *Service) unused(ctx context.Context, n runstore.NewRun) (Result, error)
 	}
 	held, _, err := s.enter(ctx, claims.ForToken(*n.OneTimeUseToken), longestClaim)
 	if errors.Is(err, ErrBusy) { // its use may be in the tables though the slot does not say so
-		if runs, err := s.store.FindByOneTimeUseToken(ctx, n.EnvironmentID, *n.OneTimeUseToken); err != nil || len(runs) > 0 {
-			return Result{}, cmp.Or(err, ErrTokenUsed)
+		if own, was, err := s.used(ctx, n); was || err != nil {
+			return own, err
 		}
 	}
 	if err != nil {
@@ -165,15 +164,26 @@ func (s *Service) unused(ctx context.Context, n runstore.NewRun) (Result, error)
 		return Result{}, ErrTokenUsed
 	}
 	return s.under(ctx, held, func(ctx context.Context) (Result, error) {
-		runs, err := s.store.FindByOneTimeUseToken(ctx, n.EnvironmentID, *n.OneTimeUseToken)
-		if err != nil {
-			return Result{}, err
-		}
-		if len(runs) > 0 {
-			return Result{}, ErrTokenUsed
+		if own, was, err := s.used(ctx, n); was || err != nil {
+			return own, err
 		}
 		return s.create(ctx, n)
 	})
+}
+
+// used says whether a token was used by an earlier try of the same request, and for
+// which run. If it was used for another that is ErrTokenUsed.
+func (s *Service) used(ctx context.Context, n runstore.NewRun) (own Result, was bool, err error) {
+	runs, err := s.store.FindByOneTimeUseToken(ctx, n.EnvironmentID, *n.OneTimeUseToken)
+	if err != nil || len(runs) == 0 {
+		return Result{}, false, err
+	}
+	for _, run := range runs {
+		if run.ID == n.ID {
+			return made(run), true, nil
+		}
+	}
+	return Result{}, false, ErrTokenUsed
 }
 
 func cached(run runstore.Run) Result {

@@ -14,6 +14,10 @@ type Request struct {
 	Environment auth.Environment // required, with all its ids
 	Task        string           // required: the task's identifier
 
+	// ID is the row's, of NewID; default: a new one. Who gives one may try again with
+	// it when it is not known whether the run was made: a row that has it is that run.
+	ID string
+
 	Payload     string // default: "{}" if PayloadType is empty too, else the empty text
 	PayloadType string // default: application/json
 	Context     json.RawMessage

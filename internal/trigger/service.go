@@ -52,6 +52,7 @@ type Service struct {
 	wait   time.Duration
 	now    func() time.Time
 	faults faults
+	log    zerolog.Logger
 }
 
 // New makes a Service.
@@ -74,12 +75,12 @@ func New(c Config) (*Service, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{store: c.Store, flags: c.Flags, claims: c.Claims, minter: c.Minter, wait: c.ClaimWait, now: c.Now, faults: faults{log: c.Log}}, nil
+	return &Service{store: c.Store, flags: c.Flags, claims: c.Claims, minter: c.Minter, wait: c.ClaimWait, now: c.Now, faults: faults{log: c.Log}, log: c.Log}, nil
 }
 
-// mint makes the id of a new run of an organization. It is the one place where
+// NewID makes the id of a new run of an organization. It is the one place where
 // that is done, and so where the flag is looked at.
-func (s *Service) mint(organizationID string) string {
+func (s *Service) NewID(organizationID string) string {
 	table := runid.Legacy
 	if s.flags.RunTableV2(organizationID) {
 		table = runid.V2

@@ -189,10 +189,25 @@ func TestBufferedRuns(t *testing.T) {
 	if n := f.count(t, "true"); n != 0 {
 		t.Errorf("%d runs", n)
 	}
+	// A parent waits for a row: until there is one it is told to come again, and no
+	// second run is made.
+	parent := f.make(t, request())
+	waiting := func(r *trigger.Request) { r.ParentRun, r.ResumeParent = parent.FriendlyID, true }
+	for _, published := range []bool{true, false} {
+		if !published {
+			db.Del(t.Context(), claimName)
+		}
+		if got, err := f.Trigger(t.Context(), request(withKey, waiting)); !errors.Is(err, trigger.ErrBuffered) || got.FriendlyID != "" {
+			t.Errorf("a parent waits, published %v: %+v, %v", published, got, err)
+		}
+	}
+	if n := f.count(t, "true"); n != 1 {
+		t.Errorf("%d runs", n)
+	}
 	if n, err := f.ResetIdempotencyKey(t.Context(), ours.ID, "task", "key"); n != 1 || err != nil {
 		t.Errorf("reset: %d, %v", n, err)
 	}
-	run := f.make(t, request(withKey))
+	run := f.make(t, request(withKey, waiting))
 	f.exec(t, run, `"idempotencyKey" = NULL`)
 	buffer(`{"idempotencyKey":"key","idempotencyKeyExpiresAt":"2020-01-01T00:00:00.000Z"}`)
 	f.make(t, request(withKey))
