@@ -28,9 +28,13 @@ func (l *lab) latency(ctx context.Context) error {
 		return err
 	}
 	l.say("One client of a tag feed over both tables, on a kept connection; commits of one row in the two tables in turn, 5 to 30 ms after the one before was heard; "+
-		"milliseconds from sending COMMIT to the whole answer; %d rounds of each in turn, %d commits a round. Direct: a client with a poll for each of the two shapes; nginx: the same through a proxy, which is what any hop costs here. "+
+		"milliseconds from sending COMMIT to the whole answer; %d rounds of each in turn, %d commits a round. Direct: a client with a poll for each of the two shapes; nginx and relay (the standard library's reverse proxy): the same through these, which is what a hop costs here, in C and in Go. "+
 		"Bare has no database: it is woken over HTTP.\n\n", l.rounds, l.changes)
 	nginx, err := l.nginx(ctx, l.upstream)
+	if err != nil {
+		return err
+	}
+	relay, err := l.relay(ctx, l.upstream)
 	if err != nil {
 		return err
 	}
@@ -46,6 +50,7 @@ func (l *lab) latency(ctx context.Context) error {
 		{name: "direct", polls: 2, at: func(f feed, i int) target { return l.direct(l.upstream.addr, f.tag)[i] }, commit: update},
 		{name: "gateway", polls: 1, at: func(f feed, _ int) target { return l.via(gateway, f.tag) }, commit: update},
 		{name: "nginx", polls: 2, at: func(f feed, i int) target { return l.direct(nginx.addr, f.tag)[i] }, commit: update},
+		{name: "relay", polls: 2, at: func(f feed, i int) target { return l.direct(relay.addr, f.tag)[i] }, commit: update},
 		{name: "bare", polls: 1, at: func(f feed, _ int) target { return l.via(bare, f.tag) },
 			commit: func(f feed, _ int) (int, change) { return wakes(f) }},
 	}

@@ -18,6 +18,8 @@ func playPart(part string) error {
 	switch part {
 	case "bare":
 		return playBare()
+	case "relay":
+		return playRelay()
 	case "naive":
 		return playNaive()
 	case "clocked":
