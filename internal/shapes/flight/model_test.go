@@ -295,3 +295,12 @@ func TestEveryLeaveStartsTheLingerAnew(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A body that is closed after the group leaves no timer behind, if there was none before.
+// Chance does not meet this often either.
+func TestNothingIsGivenUpAfterClosing(t *testing.T) {
+	read, answer, closing, closePage, twenty := step{What: 33}, step{What: 17, How: 2}, step{What: 50}, step{What: 45}, step{What: 27, How: 5}
+	if err := run(t, []step{read, answer, closing, closePage, twenty}); err != nil {
+		t.Error(err)
+	}
+}
