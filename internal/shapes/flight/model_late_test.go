@@ -45,7 +45,7 @@ func (m *model) takeLate(whom int) {
 	}
 	t := all[whom%len(all)]
 	t.late = false
-	if t.flight.err == nil && !t.flight.limited {
+	if t.flight.err == nil && !t.flight.limited && isPlace(t.flight.next) {
 		m.join(t.flight.feed, t.flight.next, true, t.tail)
 	}
 }
@@ -58,7 +58,7 @@ func (m *model) grow(d, times int, tail string) {
 	for i := range times {
 		pos := m.at(d, 0, 0)
 		for _, e := range append(m.feeds[d].large, m.feeds[d].ring...) {
-			if e.next.Handle == pos.Handle && e.next.Offset.Compare(pos.Offset) > 0 {
+			if e.next.Handle == pos.Handle && isPlace(e.next) && e.next.Offset.Compare(pos.Offset) > 0 {
 				pos = e.next
 			}
 		}
@@ -79,6 +79,10 @@ func (m *model) grow(d, times int, tail string) {
 		}
 	}
 }
+
+// isPlace says that a position is not on the way to a place: whose a call there is cannot be
+// told from it.
+func isPlace(pos shapes.Position) bool { return pos.Offset.Op%100 == 0 }
 
 func (m *model) lookAtAll() {
 	for _, t := range m.tickets {
