@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,20 +13,17 @@ import (
 
 // refFeed is what the reference knows of a feed.
 type refFeed struct {
-	rotations int // the handle that it has now
-	known     bool
-	asking    int       // calls that are out for it
-	idle      time.Time // since when none is
-	handle    string    // of the ring
-	gone      string
-	how       error // with which it went
-	ring      []refEntry
-}
-
-type refEntry struct {
-	from, next shapes.Position
-	rows       string
-	upToDate   bool
+	rotations  int // the handle that it has now
+	known      bool
+	asking     int       // calls that are out for it
+	idle       time.Time // since when none is
+	handle     string    // of the ring
+	gone       string
+	how        error // with which it went
+	ring       []refEntry
+	large      []refEntry // at most one
+	joined     *refFrame  // of the several pieces that were told as one
+	joinedFrom shapes.Position
 }
 
 // refEnvironment is what an environment has. next is when its next new feed were due if
@@ -50,16 +46,11 @@ type refFlight struct {
 	firstAt    time.Time
 	landed     bool
 	rows       string
+	frame      *refFrame
 	next       shapes.Position
 	upToDate   bool
 	err        error
 	limited    bool
-}
-
-type refTicket struct {
-	ticket *Ticket
-	flight *refFlight
-	left   bool
 }
 
 // refCall is a read that is out, by the reader for whose request it was made.
@@ -121,7 +112,7 @@ type model struct {
 
 func newModel(t *testing.T, s *script) *model {
 	return &model{t: t, script: s, group: New(Config{
-		Source: s, RingEntries: modelRing, ShareBytes: modelShare, AllShareBytes: modelShared * modelShare, PerEnvironment: modelLimits,
+		Source: s, RingEntries: modelRing, RingBytes: modelRingBytes, ShareBytes: modelShare, AllShareBytes: modelShared * modelShare, PerEnvironment: modelLimits,
 	})}
 }
 
@@ -186,48 +177,16 @@ func (m *model) seat(d int, pos shapes.Position) *refFlight {
 	if m.gone(d, pos) {
 		return &refFlight{landed: true, err: m.feeds[d].how}
 	}
-	if known := m.feeds[d].from(pos); known != nil {
+	if known := m.feeds[d].from(d, pos); known != nil {
 		return known
 	}
 	if !m.mayCall(d, pos) {
 		return &refFlight{landed: true, limited: true}
 	}
 	m.ask(d, pos, 1, time.Now())
-	f := &refFlight{feed: d, pos: pos, asks: pos, due: time.Now(), sitting: 1}
+	f := &refFlight{feed: d, pos: pos, asks: pos, due: time.Now(), sitting: 1, frame: new(refFrame)}
 	m.flights = append(m.flights, f)
 	return f
-}
-
-// from is what is remembered, as a flight that has landed.
-func (f *refFeed) from(pos shapes.Position) *refFlight {
-	var rows []string
-	known := &refFlight{landed: true, next: pos}
-	for again := true; again; {
-		again = false
-		for _, e := range f.ring {
-			if e.from == known.next {
-				rows = append(rows, e.rows)
-				known.next, known.upToDate, again = e.next, e.upToDate, true
-				break
-			}
-		}
-	}
-	known.rows = strings.Join(rows, ",")
-	if len(rows) == 0 {
-		return nil
-	}
-	return known
-}
-
-func (f *refFeed) keep(e refEntry) {
-	if e.from.Handle == f.gone {
-		return
-	}
-	if f.handle != e.from.Handle {
-		f.handle, f.ring = e.from.Handle, nil
-	}
-	f.ring = append(f.ring, e)
-	f.ring = f.ring[max(len(f.ring)-modelRing, 0):]
 }
 
 // gone says that a place is known to be rotated.
@@ -238,7 +197,7 @@ func (m *model) gone(d int, pos shapes.Position) bool {
 func (m *model) rotate(d int, handle string, how error) {
 	f := &m.feeds[d]
 	if f.handle == handle {
-		f.handle, f.ring = "", nil
+		f.forgetRing()
 	}
 	if f.gone != handle {
 		f.gone, f.how = handle, how
@@ -254,7 +213,7 @@ func (m *model) land(f *refFlight, err error, when time.Time) {
 	f.landed, f.err = true, err
 	m.ground(f, when)
 	if err == nil {
-		m.feeds[f.feed].keep(refEntry{f.pos, f.next, f.rows, f.upToDate})
+		m.feeds[f.feed].keep(refEntry{f.pos, f.next, f.rows, f.upToDate, f.frame})
 	}
 }
 
@@ -346,11 +305,21 @@ func (m *model) checkSums() error {
 	if got := m.group.inAir; got != len(m.flights) {
 		return fmt.Errorf("%d flights are in the air, want %d", got, len(m.flights))
 	}
+	remembered := 0
 	for d := range m.feeds {
 		s, f := m.group.shapes[modelFeed(d).Query()], &m.feeds[d]
-		if (s != nil) != f.known || s != nil && len(s.ring.entries) != len(f.ring) {
+		if (s != nil) != f.known {
 			return fmt.Errorf("feed %d is known as %+v, want %+v", d, s, f)
 		}
+		remembered += sum(f.ring) + sum(f.large)
+		if s != nil {
+			if err := f.checkRing(&s.ring); err != nil {
+				return fmt.Errorf("of feed %d there are %w", d, err)
+			}
+		}
+	}
+	if got := m.group.store.bytes; got != remembered {
+		return fmt.Errorf("%d bytes are remembered, want %d", got, remembered)
 	}
 	for i, want := range m.environments {
 		got := m.group.environments[[]string{"a", "b"}[i]]

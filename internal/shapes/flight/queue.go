@@ -11,6 +11,7 @@ type queue[T any] struct {
 	ends   turn[T]
 	timer  *time.Timer // nil: not armed
 	fire   func()      // takes the lock and calls run
+	over   bool        // nothing is given up any more
 }
 
 // turn is an item's place in a queue.
@@ -36,7 +37,7 @@ func (q *queue[T]) push(p *turn[T]) {
 	p.due = time.Now().Add(q.after)
 	p.before, p.behind = q.ends.before, &q.ends
 	p.before.behind, p.behind.before = p, p
-	if q.timer == nil {
+	if q.timer == nil && !q.over {
 		q.timer = time.AfterFunc(q.after, q.fire)
 	}
 }
@@ -53,7 +54,9 @@ func (q *queue[T]) remove(p *turn[T]) {
 // run gives up what is due, and sets the timer for what is not: it may have been set
 // for an item that is not in the queue any more.
 func (q *queue[T]) run() {
-	q.timer = nil
+	if q.timer = nil; q.over {
+		return
+	}
 	now := time.Now()
 	for q.ends.behind != &q.ends {
 		first := q.ends.behind
@@ -66,8 +69,9 @@ func (q *queue[T]) run() {
 	}
 }
 
-// stop ends the timer. What it may be about to do does no harm.
+// stop ends the timer, for good.
 func (q *queue[T]) stop() {
+	q.over = true
 	if q.timer != nil {
 		q.timer.Stop()
 	}
