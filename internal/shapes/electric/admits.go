@@ -25,13 +25,14 @@ func (c *Client) Admits() int {
 
 // learn takes in which version answered: "ElectricSQL/1.2.4".
 func (c *Client) learn(h http.Header) {
-	product, version, _ := strings.Cut(h.Get("electric-server"), "/")
-	numbers := strings.SplitN(version, ".", 3)
-	if product != "ElectricSQL" || len(numbers) < 2 {
+	product, version, _ := strings.Cut(h.Get("Electric-Server"), "/")
+	first, rest, ok := strings.Cut(version, ".")
+	if product != "ElectricSQL" || !ok {
 		return // whoever stands between answers by itself now and then
 	}
-	major, err := strconv.Atoi(numbers[0])
-	minor, err2 := strconv.Atoi(numbers[1])
+	second, _, _ := strings.Cut(rest, ".")
+	major, err := strconv.Atoi(first)
+	minor, err2 := strconv.Atoi(second)
 	if err == nil && err2 == nil {
 		c.old.Store(major < 1 || major == 1 && minor <= 2)
 	}

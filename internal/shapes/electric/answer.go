@@ -32,7 +32,7 @@ func meaning(resp *http.Response, pos shapes.Position) error {
 	case status == http.StatusConflict && beginning:
 		return fault("status 409 from Electric to a question that names no handle")
 	case status == http.StatusConflict:
-		handle := resp.Header.Get("electric-handle")
+		handle := resp.Header.Get("Electric-Handle")
 		if checkHandle(handle) != nil {
 			handle = ""
 		}
@@ -82,7 +82,7 @@ func isOutOfBounds(body []byte) bool {
 // retryAfter reads the header: in seconds, as Electric gives it, or as a time, as
 // something between may.
 func retryAfter(h http.Header) time.Duration {
-	value := h.Get("retry-after")
+	value := h.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(value, 10, 16); err == nil {
 		return time.Duration(seconds) * time.Second
 	}
@@ -90,7 +90,7 @@ func retryAfter(h http.Header) time.Duration {
 	if err != nil {
 		return 0
 	}
-	now, err := http.ParseTime(h.Get("date")) // by the clock that the time is of
+	now, err := http.ParseTime(h.Get("Date")) // by the clock that the time is of
 	if err != nil {
 		now = time.Now()
 	}
@@ -106,22 +106,31 @@ func head(resp *http.Response, pos shapes.Position, live bool) (shapes.Position,
 		}
 		return nextPosition(resp.Header, pos)
 	}
-	if kind, _, err := mime.ParseMediaType(resp.Header.Get("content-type")); err != nil || kind != "application/json" {
+	if !isJSON(resp.Header.Get("Content-Type")) {
 		return shapes.Position{}, fault("an answer is not application/json: is ELECTRIC_ORIGIN an Electric, and nothing between that answers itself?")
 	}
 	if encoded(resp) {
 		return shapes.Position{}, fault("an answer has a content-encoding, which was not asked for: something between compresses it")
 	}
 	next, err := nextPosition(resp.Header, pos)
-	if err == nil && !live && !isObject(resp.Header.Get("electric-schema")) {
+	if err == nil && !live && !isObject(resp.Header.Get("Electric-Schema")) {
 		err = fault("the electric-schema header of an answer is not a JSON object")
 	}
 	return next, err
 }
 
+// isJSON knows what Electric sends, and reads whatever else may come to the same.
+func isJSON(contentType string) bool {
+	if contentType == "application/json; charset=utf-8" {
+		return true
+	}
+	kind, _, err := mime.ParseMediaType(contentType)
+	return err == nil && kind == "application/json"
+}
+
 // encoded says that the body is not what it stands for.
 func encoded(resp *http.Response) bool {
-	coding := resp.Header.Get("content-encoding")
+	coding := resp.Header.Get("Content-Encoding")
 	return coding != "" && coding != "identity"
 }
 
@@ -133,11 +142,11 @@ func isObject(text string) bool {
 // shape, whose rows would not fit those that the reader has: that is a rotation,
 // even if it came as a 200.
 func nextPosition(header http.Header, pos shapes.Position) (shapes.Position, error) {
-	handle := header.Get("electric-handle")
+	handle := header.Get("Electric-Handle")
 	if err := checkHandle(handle); err != nil {
 		return shapes.Position{}, &shapes.Unavailable{Err: err}
 	}
-	named := header.Get("electric-offset")
+	named := header.Get("Electric-Offset")
 	offset, err := shapes.ParseOffset(named)
 	switch {
 	case err != nil: // which repeats what came
@@ -170,8 +179,11 @@ func checkHandle(handle string) error {
 // before the message does.
 func readBatch(ctx context.Context, resp *http.Response) (*shapes.Batch, error) {
 	var buf bytes.Buffer
-	if n := resp.ContentLength; n > 0 && n <= maxLive {
+	switch n := resp.ContentLength; {
+	case n > 0 && n <= maxLive:
 		buf.Grow(int(n) + bytes.MinRead)
+	case n < 0: // chunked: mostly a row or two
+		buf.Grow(2 << 10)
 	}
 	if _, err := buf.ReadFrom(io.LimitReader(resp.Body, maxLive+1)); err != nil {
 		if ctx.Err() != nil {
