@@ -12,6 +12,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
+
+	"github.com/realtime-gw/realtime-gw/internal/logwriter"
 )
 
 // cli is the command line. Settings also come from the environment; a flag wins.
@@ -52,8 +54,9 @@ var levels = [...]string{"", "debug", "info", "warn", "error"}
 type program struct {
 	out    io.Writer
 	level  string
-	unread []badSetting    // of the environment; only check runs with some
-	hurry  context.Context // ends with the second signal: what was to end in its own time ends now
+	unread []badSetting      // of the environment; only check runs with some
+	hurry  context.Context   // ends with the second signal: what was to end in its own time ends now
+	lines  *logwriter.Writer // nil: nobody has asked for a logger
 }
 
 // logger writes JSON lines to standard error; standard output is for results.
@@ -62,7 +65,17 @@ func (p *program) logger(fallback zerolog.Level) zerolog.Logger {
 	if p.level != "" {
 		level, _ = zerolog.ParseLevel(p.level) // main has looked at it
 	}
-	return zerolog.New(os.Stderr).Level(level).With().Timestamp().Logger()
+	if p.lines == nil {
+		p.lines = logwriter.New(os.Stderr)
+	}
+	return zerolog.New(p.lines).Level(level).With().Timestamp().Logger()
+}
+
+// close writes what was logged.
+func (p *program) close() {
+	if p.lines != nil {
+		_ = p.lines.Close()
+	}
 }
 
 func main() {
@@ -80,7 +93,10 @@ func main() {
 	}
 	ctx, hurry := signals()
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	parsed.FatalIfErrorf(parsed.Run(&program{out: os.Stdout, level: line.LogLevel, unread: unread, hurry: hurry}))
+	p := &program{out: os.Stdout, level: line.LogLevel, unread: unread, hurry: hurry}
+	err = parsed.Run(p)
+	p.close()
+	parsed.FatalIfErrorf(err)
 }
 
 // signals gives what ends with the first signal, and with the second. A third ends

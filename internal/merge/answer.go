@@ -77,14 +77,14 @@ func (a *Answer) note(side int, b *shapes.Batch) {
 func (r *Held) finish() (*Answer, error) {
 	a := &r.answer
 	if r.req.Hold == 0 {
-		var headers []string
+		var of []string
 		for i := range r.state.Sides {
 			if r.state.Sides[i].Opened {
-				headers = append(headers, r.reads.schemas[i])
+				of = append(of, r.reads.schemas[i])
 			}
 		}
 		var err error
-		if a.Schema, err = shapes.MergeSchemas(headers...); err != nil {
+		if a.Schema, err = r.merger.schemas.merge(of); err != nil {
 			a.Close()
 			return nil, err
 		}

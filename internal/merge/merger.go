@@ -36,8 +36,9 @@ const completeWithin = 100 * time.Millisecond
 
 // Merger reads the shapes of a feed as one log. It is safe for concurrent use.
 type Merger struct {
-	config Config
-	budget *budget
+	config  Config
+	budget  *budget
+	schemas schemas
 }
 
 // New makes a Merger.
@@ -51,7 +52,7 @@ func New(c Config) *Merger {
 	if c.HeldBytes == 0 {
 		c.HeldBytes = 8 << 20
 	}
-	return &Merger{c, &budget{most: int64(c.HeldBytes)}}
+	return &Merger{config: c, budget: &budget{most: int64(c.HeldBytes)}}
 }
 
 // Request asks for what follows a place in a feed.

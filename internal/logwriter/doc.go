@@ -1,0 +1,12 @@
+// Package logwriter has one goroutine write what many log, so that nobody who answers a
+// request waits for the file, and what is logged at one time is one call of the system.
+//
+//	lines := logwriter.New(os.Stderr)
+//	defer lines.Close()
+//	log := zerolog.New(lines)
+//
+// Nothing is dropped: whoever logs while MaxWaiting is used up waits. A line of level error
+// or above is written when its call returns, with all before it, since a process that
+// fails may be about to end. Of other lines those of the last moment, microseconds mostly,
+// are lost with a process that is killed.
+package logwriter
