@@ -14,13 +14,18 @@ const mostSchemas = 100
 // it costs to begin with a small feed.
 type schemas struct {
 	mu     sync.Mutex
-	merged map[[Sides]string]string
+	merged map[schemasOf]string
+}
+
+type schemasOf struct {
+	many    int
+	headers [Sides]string
 }
 
 // merge is shapes.MergeSchemas for the headers of at most Sides sides.
 func (s *schemas) merge(headers []string) (string, error) {
-	var of [Sides]string
-	copy(of[:], headers) // an empty one is an error, and no error is remembered
+	of := schemasOf{many: len(headers)}
+	copy(of.headers[:], headers)
 	s.mu.Lock()
 	known, ok := s.merged[of]
 	s.mu.Unlock()
@@ -34,7 +39,7 @@ func (s *schemas) merge(headers []string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.merged == nil || len(s.merged) >= mostSchemas {
-		s.merged = map[[Sides]string]string{}
+		s.merged = map[schemasOf]string{}
 	}
 	s.merged[of] = merged
 	return merged, nil
