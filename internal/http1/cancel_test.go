@@ -153,3 +153,24 @@ func TestCancelAtAnyMoment(t *testing.T) {
 		}
 	}
 }
+
+// A body that is here already can be read when its call is canceled, but its connection
+// is closed then, or about to be, and is not kept.
+func TestCancelBeforeABufferedEnd(t *testing.T) {
+	url := raw(t, says(good))
+	transport := transport(t)
+	for range 20 {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		resp, err := transport.RoundTrip(request(t, ctx, http.MethodGet, url))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel(errEnough)
+		if got, err := io.ReadAll(resp.Body); err == nil && string(got) != "[1]" || err != nil && err != errEnough {
+			t.Errorf("%q, %v", got, err)
+		}
+		if idling(transport) != 0 {
+			t.Fatal("its connection is kept")
+		}
+	}
+}
