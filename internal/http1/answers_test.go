@@ -35,16 +35,16 @@ func TestAnswersOfARealServer(t *testing.T) {
 			io.WriteString(w, large)
 		}, 200, large},
 		"large and chunked": {"GET", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, large) }, 200, large},
-		"204":               {"GET", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, 204, ""},
-		"304":               {"GET", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }, 304, ""},
+		"204":               {"GET", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, 204, ""},
+		"304":               {"GET", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) }, 304, ""},
 		"HEAD":              {"HEAD", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "17") }, 200, ""},
-		"500":               {"GET", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 500) }, 500, "no\n"},
+		"500":               {"GET", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusInternalServerError) }, 500, "no\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := server(t, c.answer)
 			transport, dialed := counted(t)
 			for range 3 {
-				got, err := call(transport, request(t, t.Context(), c.method, url))
+				got, err := call(transport, request(t.Context(), t, c.method, url))
 				if err != nil || got.err != nil || got.resp.StatusCode != c.status || got.body != c.body {
 					t.Errorf("%+v, %v", got, err)
 				}
@@ -65,7 +65,7 @@ func TestTheRequest(t *testing.T) {
 	plain := &http.Transport{DisableCompression: true}
 	defer plain.CloseIdleConnections()
 	for _, transport := range []http.RoundTripper{transport(t), plain} {
-		r := request(t, t.Context(), "", url+"/v1/shape?where=%22a%22&live=true")
+		r := request(t.Context(), t, "", url+"/v1/shape?where=%22a%22&live=true")
 		r.Header.Set("Traceparent", "00-1-2-01")
 		r.Host = "electric.internal"
 		if _, err := call(transport, r); err != nil {
@@ -86,13 +86,13 @@ func TestWhatIsNotTaken(t *testing.T) {
 		"no URL": func(r *http.Request) { r.URL = nil },
 		"header": func(r *http.Request) { r.Header = nil },
 	} {
-		r := request(t, t.Context(), http.MethodGet, url)
+		r := request(t.Context(), t, http.MethodGet, url)
 		change(r)
 		if a, err := call(transport(t), r); err == nil {
 			t.Errorf("%s: %+v", name, a)
 		}
 	}
-	r := request(t, t.Context(), http.MethodGet, url)
+	r := request(t.Context(), t, http.MethodGet, url)
 	body := &closable{Reader: strings.NewReader("x")}
 	r.Body = body
 	if _, err := call(transport(t), r); err == nil || !body.closed {
@@ -128,7 +128,7 @@ func TestBodiesInSmallPieces(t *testing.T) {
 	url := server(t, func(w http.ResponseWriter, _ *http.Request) { w.Write(want) })
 	transport, dialed := counted(t)
 	for range 2 {
-		resp, err := transport.RoundTrip(request(t, t.Context(), http.MethodGet, url))
+		resp, err := transport.RoundTrip(request(t.Context(), t, http.MethodGet, url))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -163,7 +163,7 @@ func TestThousandsAtTheSameTime(t *testing.T) {
 	for caller := range callers {
 		all.Go(func() {
 			for _, path := range []string{fmt.Sprintf("/held/%d", caller), fmt.Sprintf("/then/%d", caller)} {
-				got, err := call(transport, request(t, t.Context(), http.MethodGet, url+path))
+				got, err := call(transport, request(t.Context(), t, http.MethodGet, url+path))
 				if err != nil || got.err != nil || got.body != fmt.Sprintf("%s %x", path, sha256.Sum256([]byte(path))) {
 					t.Errorf("%s: %q, %v", path, got.body, err)
 				}

@@ -18,7 +18,7 @@ func TestCancel(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errEnough)
 		transport, dialed := counted(t)
-		if _, err := call(transport, request(t, ctx, http.MethodGet, "http://127.0.0.1:1")); err != errEnough || dialed.Load() != 0 {
+		if _, err := call(transport, request(ctx, t, http.MethodGet, "http://127.0.0.1:1")); err != errEnough || dialed.Load() != 0 {
 			t.Errorf("%v, %d connections", err, dialed.Load())
 		}
 	})
@@ -30,7 +30,7 @@ func TestCancel(t *testing.T) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}
-		if _, err := call(transport, request(t, ctx, http.MethodGet, "http://electric")); err != errEnough {
+		if _, err := call(transport, request(ctx, t, http.MethodGet, "http://electric")); err != errEnough {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -44,7 +44,7 @@ func TestCancel(t *testing.T) {
 			theirs.Read(make([]byte, 1)) // of more
 			cancel(errEnough)
 		}()
-		if _, err := call(transport, request(t, ctx, http.MethodGet, "http://electric")); err != errEnough {
+		if _, err := call(transport, request(ctx, t, http.MethodGet, "http://electric")); err != errEnough {
 			t.Errorf("got %v", err)
 		}
 		if _, err := io.Copy(io.Discard, theirs); err != nil {
@@ -69,7 +69,7 @@ func TestCancel(t *testing.T) {
 				asked(in)
 			})
 			transport := transport(t)
-			got, err := call(transport, request(t, ctx, http.MethodGet, url))
+			got, err := call(transport, request(ctx, t, http.MethodGet, url))
 			if err != errEnough && got.err != errEnough {
 				t.Errorf("%v, %v", err, got.err)
 			}
@@ -89,7 +89,7 @@ func TestCancelBehindTheEnd(t *testing.T) {
 		url := raw(t, says(wire))
 		for range 3 {
 			ctx, cancel := context.WithCancelCause(t.Context())
-			if got, err := call(transport, request(t, ctx, http.MethodGet, url)); err != nil || got.err != nil {
+			if got, err := call(transport, request(ctx, t, http.MethodGet, url)); err != nil || got.err != nil {
 				t.Fatal(err, got.err)
 			}
 			cancel(errEnough)
@@ -107,7 +107,7 @@ func TestCloseEndsARead(t *testing.T) {
 		io.WriteString(conn, good[:len(good)-1])
 		asked(in)
 	})
-	resp, err := transport(t).RoundTrip(request(t, t.Context(), http.MethodGet, url))
+	resp, err := transport(t).RoundTrip(request(t.Context(), t, http.MethodGet, url))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestCancelAtAnyMoment(t *testing.T) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			got, err := call(transport, request(t, ctx, http.MethodGet, url+"/canceled"))
+			got, err := call(transport, request(ctx, t, http.MethodGet, url+"/canceled"))
 			if err == nil {
 				err = got.err
 			}
@@ -150,6 +150,27 @@ func TestCancelAtAnyMoment(t *testing.T) {
 		<-ended
 		if got := get(t, transport, url+"/kept"); got.body != "/kept" || got.err != nil {
 			t.Fatalf("%q, %v", got.body, got.err)
+		}
+	}
+}
+
+// A body that is here already can be read when its call is canceled, but its connection
+// is closed then, or about to be, and is not kept.
+func TestCancelBeforeABufferedEnd(t *testing.T) {
+	url := raw(t, says(good))
+	transport := transport(t)
+	for range 20 {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		resp, err := transport.RoundTrip(request(ctx, t, http.MethodGet, url))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel(errEnough)
+		if got, err := io.ReadAll(resp.Body); err == nil && string(got) != "[1]" || err != nil && err != errEnough {
+			t.Errorf("%q, %v", got, err)
+		}
+		if idling(transport) != 0 {
+			t.Fatal("its connection is kept")
 		}
 	}
 }

@@ -47,7 +47,7 @@ func FuzzResponse(f *testing.F) {
 		transport, rest := New(), bytes.NewReader(wire)
 		transport.MaxHead = 1 << 10
 		transport.DialContext = func(context.Context, string, string) (net.Conn, error) { return canned{rest}, nil }
-		r := request(t, t.Context(), method, "http://electric/")
+		r := request(t.Context(), t, method, "http://electric/")
 		got, err := call(transport, r)
 		kept := idling(transport) == 1
 		transport.CloseIdleConnections()

@@ -113,7 +113,7 @@ func TestWhatIsSentAgain(t *testing.T) {
 			})
 			transport := transport(t)
 			get(t, transport, url)
-			got, err := call(transport, request(t, t.Context(), http.MethodGet, url))
+			got, err := call(transport, request(t.Context(), t, http.MethodGet, url))
 			if ok := err == nil && got.err == nil; ok != (c.body != "") || ok && got.body != c.body || n.Load() != c.asked {
 				t.Errorf("%q, %v, %v; asked %d times", got.body, err, got.err, n.Load())
 			}
@@ -186,7 +186,7 @@ func TestWhatIsNotKept(t *testing.T) {
 				asked(in)
 			})
 			transport := transport(t)
-			r := request(t, t.Context(), http.MethodGet, url)
+			r := request(t.Context(), t, http.MethodGet, url)
 			if c.change != nil {
 				c.change(r)
 			}
@@ -218,7 +218,7 @@ func TestHowManyAreKept(t *testing.T) {
 	transport.MaxIdlePerHost = 2
 	open := func(n int) (all []*http.Response) {
 		for range n {
-			resp, err := transport.RoundTrip(request(t, t.Context(), http.MethodGet, url))
+			resp, err := transport.RoundTrip(request(t.Context(), t, http.MethodGet, url))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -253,7 +253,7 @@ func TestNobodyThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	listener.Close()
-	_, err = call(transport(t), request(t, t.Context(), http.MethodGet, "http://"+listener.Addr().String()))
+	_, err = call(transport(t), request(t.Context(), t, http.MethodGet, "http://"+listener.Addr().String()))
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("got %v", err)
 	}

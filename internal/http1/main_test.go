@@ -96,7 +96,7 @@ func asked(in *bufio.Reader) bool {
 	return err == nil
 }
 
-func request(t testing.TB, ctx context.Context, method, url string) *http.Request {
+func request(ctx context.Context, t testing.TB, method, url string) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, method, url, http.NoBody)
 	if err != nil {
@@ -127,7 +127,7 @@ func call(transport http.RoundTripper, r *http.Request) (a answer, err error) {
 // get expects an answer.
 func get(t testing.TB, transport http.RoundTripper, url string) answer {
 	t.Helper()
-	a, err := call(transport, request(t, t.Context(), http.MethodGet, url))
+	a, err := call(transport, request(t.Context(), t, http.MethodGet, url))
 	if err != nil {
 		t.Fatal(err)
 	}

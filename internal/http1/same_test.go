@@ -99,13 +99,13 @@ func drawWire(t *rapid.T, method string) exchange {
 	body := strings.Repeat("0123456789abcdef", rapid.SampledFrom([]int{0, 1, 3, 300, 2000}).Draw(t, "sixteens"))
 	bodiless := method == http.MethodHead || status == 204 || status == 304
 	ends := rapid.IntRange(0, 4).Draw(t, "ends") == 0 || minor == 0 // which has no chunks
-	switch kind := rapid.SampledFrom([]string{"length", "chunked", "until the end"}).Draw(t, "kind"); {
-	case kind == "length":
+	switch rapid.SampledFrom([]string{"length", "chunked", "until the end"}).Draw(t, "kind") {
+	case "length":
 		fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n", len(body))
 		if !bodiless {
 			b.WriteString(body)
 		}
-	case kind == "chunked":
+	case "chunked":
 		trailer := rapid.SampledFrom([]string{"", "", "Sum: 1\r\n"}).Draw(t, "trailer")
 		if trailer != "" {
 			b.WriteString("Trailer: Sum\r\n")

@@ -53,7 +53,7 @@ func TestHowLongAHeadMayTake(t *testing.T) {
 				}
 			})
 			start := time.Now()
-			got, err := call(transport, request(t, t.Context(), http.MethodGet, "http://electric"))
+			got, err := call(transport, request(t.Context(), t, http.MethodGet, "http://electric"))
 			if took := time.Since(start); !errors.Is(err, c.want) || err == nil && got.body != "[1]" || took != c.took {
 				t.Errorf("%s: %q, %v after %s", name, got.body, err, took)
 			}
@@ -69,7 +69,7 @@ func TestHowLongARequestMayTake(t *testing.T) {
 		end := make(chan struct{})
 		transport, open := piped(func(net.Conn, *bufio.Reader) { <-end })
 		start := time.Now()
-		_, err := call(transport, request(t, t.Context(), http.MethodGet, "http://electric"))
+		_, err := call(transport, request(t.Context(), t, http.MethodGet, "http://electric"))
 		if took := time.Since(start); !errors.Is(err, os.ErrDeadlineExceeded) || took != 75*time.Second {
 			t.Errorf("%v after %s", err, took)
 		}
@@ -91,7 +91,7 @@ func TestASilentConnectionIsNotAClosedOne(t *testing.T) {
 			}
 		})
 		get(t, transport, "http://electric")
-		_, err := call(transport, request(t, t.Context(), http.MethodGet, "http://electric"))
+		_, err := call(transport, request(t.Context(), t, http.MethodGet, "http://electric"))
 		open.Wait()
 		if !errors.Is(err, os.ErrDeadlineExceeded) || asks != 2 {
 			t.Errorf("%v, asked %d times", err, asks)
@@ -115,7 +115,7 @@ func TestHowLongConnectionsIdle(t *testing.T) {
 			closed = append(closed, time.Since(start))
 		})
 		hold := func() func() {
-			resp, err := transport.RoundTrip(request(t, t.Context(), http.MethodGet, "http://electric"))
+			resp, err := transport.RoundTrip(request(t.Context(), t, http.MethodGet, "http://electric"))
 			if err != nil {
 				t.Fatal(err)
 			}

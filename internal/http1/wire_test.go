@@ -67,7 +67,7 @@ func TestHeadsThatAreBroken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			transport, dialed := counted(t)
-			a, err := call(transport, request(t, t.Context(), http.MethodGet, raw(t, once(c.wire))))
+			a, err := call(transport, request(t.Context(), t, http.MethodGet, raw(t, once(c.wire))))
 			if err == nil || c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("%+v, %v", a, err)
 			}
@@ -91,22 +91,23 @@ func TestAHeadThatIsJustNotTooLarge(t *testing.T) {
 // connection is not used again.
 func TestBodiesThatAreCut(t *testing.T) {
 	const (
+		whole   = "0123456789"
 		length  = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
 		chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 	)
 	for _, c := range []struct{ head, body string }{
-		{length, "0123456789"},
+		{length, whole},
 		{chunked, "5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n"},
 	} {
 		for n := range len(c.body) {
 			transport := transport(t)
 			got := get(t, transport, raw(t, once(c.head+c.body[:n])))
 			inTrailer := n > strings.Index(c.body, "0\r\n\r\n")+2 && c.head == chunked // of which net/http says so otherwise
-			if got.err == nil || got.err != io.ErrUnexpectedEOF && !inTrailer || !strings.HasPrefix("0123456789", got.body) || idling(transport) != 0 {
+			if got.err == nil || got.err != io.ErrUnexpectedEOF && !inTrailer || !strings.HasPrefix(whole, got.body) || idling(transport) != 0 {
 				t.Errorf("%q: %q, %v, %d idle", c.body[:n], got.body, got.err, idling(transport))
 			}
 		}
-		if got := get(t, transport(t), raw(t, once(c.head+c.body))); got.err != nil || got.body != "0123456789" {
+		if got := get(t, transport(t), raw(t, once(c.head+c.body))); got.err != nil || got.body != whole {
 			t.Errorf("whole: %q, %v", got.body, got.err)
 		}
 	}
