@@ -53,11 +53,16 @@ func (l *lab) snapshot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	direct, proxied := l.direct(l.upstream.addr, bulkTag), l.direct(nginx.addr, bulkTag)
+	relay, err := l.relay(ctx, l.upstream)
+	if err != nil {
+		return err
+	}
+	direct, proxied, relayed := l.direct(l.upstream.addr, bulkTag), l.direct(nginx.addr, bulkTag), l.direct(relay.addr, bulkTag)
 	ways := []*way{
 		{name: "nginx, both shapes in turn", parts: proxied[:], server: nginx},
 		{name: "gateway", parts: []target{l.via(gateway, bulkTag)}, server: gateway},
 		{name: "direct, both shapes in turn", parts: direct[:]},
+		{name: "relay, both shapes in turn", parts: relayed[:], server: relay},
 	}
 	for _, w := range ways {
 		if err := w.warm(ctx, 2*l.rows); err != nil {
