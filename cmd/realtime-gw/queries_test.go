@@ -86,7 +86,7 @@ func assembled(t *testing.T, database string, p parts) (origin string) {
 
 // A poll costs no query: however many ask, with the environment's key or a token,
 // each question about who they are is asked once in 30 seconds, and each about the
-// run or the batch that they follow once in 5, at most.
+// run or the batch that they follow once in 5.
 func TestPollsCostNoQuery(t *testing.T) {
 	database, demo, pool := seeded(t)
 	store, err := runstore.New(runstore.Config{Primary: pool})

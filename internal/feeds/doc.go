@@ -6,8 +6,7 @@
 //
 // A Feed is made from the request and from who asks, never from the cursor: its
 // definitions hold the environment as a bound value, so whatever a cursor says,
-// it selects a place in rows that the request may see. The one thing that a cursor shows is
-// that a run was found by who started with it, so that it need not be found again: FoundRun.
+// it selects a place in rows that the request may see.
 //
 // There is one spelling for each feed, because every spelling is another shape
 // upstream: tags are sorted and deduplicated, columns have one order, a tag feed's

@@ -43,33 +43,23 @@ func (e *TooLong) Error() string {
 	return fmt.Sprintf("the filter takes %d bytes of a request of at most %d: give fewer or shorter tags", e.Bytes, MaxQuery)
 }
 
-// Run is the feed of one run, which the caller has found in the environment, by the
-// friendly id that is made of the row's own. The id is the latter. What is made of it
-// shows that the run was found: see FoundRun.
+// Run is the feed of one run, which the caller has found in the environment.
+// The id is the row's own, not the friendly one.
 func (s *Service) Run(environmentID, id string, skip []string) *Feed {
-	return s.run("run", environmentID, id, skip)
-}
-
-// OldRun is Run for one whose friendly id says nothing about its id.
-func (s *Service) OldRun(environmentID, id string, skip []string) *Feed {
-	return s.run("old run", environmentID, id, skip)
-}
-
-func (s *Service) run(kind, environmentID, id string, skip []string) *Feed {
-	f, _ := s.known.get(keyOf(kind, environmentID, 0, skip, []string{id}), func() (*Feed, error) {
-		return makeRun(kind, environmentID, id, skip), nil
+	f, _ := s.known.get(keyOf("run", environmentID, 0, skip, []string{id}), func() (*Feed, error) {
+		return makeRun(environmentID, id, skip), nil
 	})
 	return f
 }
 
-func makeRun(kind, environmentID, id string, skip []string) *Feed {
+func makeRun(environmentID, id string, skip []string) *Feed {
 	f := &Feed{
 		environment: environmentID,
 		conditions:  []shapes.Condition{shapes.Equal(shapes.EnvironmentColumn, environmentID), shapes.Equal("id", id)},
 		columns:     without(skip),
 	}
 	f.tables[sideOf(runid.Home(id))] = true
-	f.identify(kind)
+	f.identify("run")
 	return f
 }
 

@@ -30,7 +30,7 @@ func TestFeedsAreKnown(t *testing.T) {
 		"one with a NUL": tags(env, []string{"a\x00b"}), "one with a length": tags(env, []string{"a\x01b"}),
 		"skipped": tags(env, []string{"a"}, "ttl"), "a tag of that name": tags(env, []string{"ttl", "a"}), "none": tags(env, nil),
 		"another environment": tags(other, []string{"a", "b"}), "a longer one": tags(env+"a", []string{"b"}),
-		"a run": s.Run(env, v2ID, nil), "an old run": s.OldRun(env, v2ID, nil), "a batch": s.Batch(env, v2ID, nil), "a run with fewer columns": s.Run(env, v2ID, []string{"ttl"}),
+		"a run": s.Run(env, v2ID, nil), "a batch": s.Batch(env, v2ID, nil), "a run with fewer columns": s.Run(env, v2ID, []string{"ttl"}),
 	} {
 		if seen[f] != "" {
 			t.Errorf("%s and %s are one feed", name, seen[f])
@@ -46,7 +46,7 @@ func TestKnownFeedsAreBounded(t *testing.T) {
 	get := func(n int) *Feed {
 		f, _ := k.get(keyOf("run", env, 0, nil, []string{fmt.Sprint(n)}), func() (*Feed, error) {
 			made++
-			return makeRun("run", env, v2ID, nil), nil
+			return makeRun(env, v2ID, nil), nil
 		})
 		return f
 	}

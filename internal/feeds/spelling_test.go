@@ -73,7 +73,6 @@ func TestFingerprintsDiffer(t *testing.T) {
 		for _, skip := range [][]string{nil, {"payload"}, {"payload", "output"}, {"output"}} {
 			name := fmt.Sprint(e, " without ", skip)
 			add("run "+name, s.Run(e, v2ID, skip))
-			add("old run "+name, s.OldRun(e, v2ID, skip))
 			add("legacy run "+name, s.Run(e, legacyID, skip))
 			add("batch "+name, s.Batch(e, v2ID, skip))
 			for _, tags := range [][]string{nil, {"a"}, {"b"}, {"a", "b"}, {"a,b"}, {v2ID}} {

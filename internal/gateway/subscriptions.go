@@ -14,7 +14,8 @@ import (
 
 const read = "read" // the action that every subscription needs
 
-// run serves the feed of one run.
+// run serves the feed of one run. Whoever may read the run, its task, one of its
+// tags or its batch may follow it.
 func (g *gateway) run(w http.ResponseWriter, r *http.Request) error {
 	who, err := g.config.Auth.Authenticate(r.Context(), r.Header)
 	if err != nil {
@@ -28,11 +29,21 @@ func (g *gateway) run(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	feed, err := g.runFeedOf(r.Context(), who, id, q)
+	run, err := g.config.Finder.FindRefByFriendlyID(r.Context(), who.Environment.ID, id)
 	if err != nil {
+		return lookup(err, false)
+	}
+	resources := []auth.Resource{{Type: "runs", ID: run.FriendlyID}, {Type: "tasks", ID: run.TaskIdentifier}}
+	for _, tag := range run.Tags {
+		resources = append(resources, auth.Resource{Type: "tags", ID: tag})
+	}
+	if run.BatchFriendlyID != nil {
+		resources = append(resources, auth.Resource{Type: "batch", ID: *run.BatchFriendlyID})
+	}
+	if err := who.Require(read, resources...); err != nil {
 		return err
 	}
-	return g.serve(w, r, who, feed, q)
+	return g.serve(w, r, who, g.config.Feeds.Run(who.Environment.ID, run.ID, skipped(who, q)), q)
 }
 
 // batch serves the feed of the runs of a batch.

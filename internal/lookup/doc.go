@@ -1,8 +1,7 @@
 // Package lookup finds runs and batches without asking the database on every
 // poll. A subscription asks for the same run each time it has been answered,
 // only to learn again what hardly changes: that it exists, where, and through
-// what it may be read. (Most polls of a run do not even ask here, since their
-// place shows that it was found: feeds.FoundRun.)
+// what it may be read.
 //
 // What is remembered of a run or batch is as old as five seconds: a tag that is
 // put on a run opens it to the readers of that tag within that time, and a run

@@ -29,7 +29,6 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/localpg/pgtest"
 	"github.com/realtime-gw/realtime-gw/internal/lookup"
 	"github.com/realtime-gw/realtime-gw/internal/merge"
-	"github.com/realtime-gw/realtime-gw/internal/runid"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/admission"
@@ -86,7 +85,6 @@ type world struct {
 	log        *logBuffer
 	client     *http.Client
 	ready      *atomic.Bool
-	finder     *finder
 
 	ours, theirs tenant
 }
@@ -96,7 +94,7 @@ func newWorld(t *testing.T, s settings) *world {
 	if s.cursorKey == 0 {
 		s.cursorKey = 'k'
 	}
-	w := &world{t: t, slots: &limits.Memory{}, log: &logBuffer{}, ready: &atomic.Bool{}, finder: &finder{}}
+	w := &world{t: t, slots: &limits.Memory{}, log: &logBuffer{}, ready: &atomic.Bool{}}
 	w.ready.Store(true)
 	t.Cleanup(w.checkLog) // when everything has ended
 	database := pgtest.Database(t)
@@ -164,11 +162,12 @@ func newWorld(t *testing.T, s settings) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.finder.Finder, err = lookup.New(lookup.Config{Store: w.store}); err != nil {
+	finder, err := lookup.New(lookup.Config{Store: w.store})
+	if err != nil {
 		t.Fatal(err)
 	}
 	handler, err := gateway.New(gateway.Config{
-		Auth: authenticator, Finder: w.finder, Feeds: w.feeds, Slots: w.slots, ConcurrencyLimit: s.limit, Ready: w.ready.Load, Unread: s.unread, Log: zerolog.New(w.log),
+		Auth: authenticator, Finder: finder, Feeds: w.feeds, Slots: w.slots, ConcurrencyLimit: s.limit, Ready: w.ready.Load, Unread: s.unread, Log: zerolog.New(w.log),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -229,17 +228,6 @@ func (w *world) serve(c gateway.ServerConfig) {
 			w.t.Error(err)
 		}
 	})
-}
-
-// finder counts how often a run is looked up.
-type finder struct {
-	*lookup.Finder
-	runs atomic.Int64
-}
-
-func (f *finder) FindRefByFriendlyID(ctx context.Context, environmentID string, id runid.Friendly) (runstore.Ref, error) {
-	f.runs.Add(1)
-	return f.Finder.FindRefByFriendlyID(ctx, environmentID, id)
 }
 
 // logBuffer is written by handlers and read by the test.
