@@ -93,6 +93,9 @@ func parseLines(body []byte, count int32, now time.Time) ([]trigger.Request, err
 		if read++; read > 2*int(count) {
 			return nil, lineError(line, bodyError(issue{"custom", nil, "There are more than twice as many lines as the batch has runs"}))
 		}
+		if err := checkItem(text); err != nil {
+			return nil, lineError(line, err)
+		}
 		var issues []issue
 		f, err := parseObject(text, &issues)
 		if err != nil {

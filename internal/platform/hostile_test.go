@@ -138,6 +138,7 @@ func TestBadRequests(t *testing.T) {
 		"at once, waits":    {post, "/api/v2/tasks/batch", `{"items":[{"task":"a"}],"resumeParentOnCompletion":true}`, 422, "resumeParentOnCompletion"},
 		"at once, one bad":  {post, "/api/v2/tasks/batch", `{"items":[{"task":"a"},{"task":7}]}`, 400, "items.1.task"},
 		"at once, debounce": {post, "/api/v2/tasks/batch", `{"items":[{"task":"a"},{"task":"b","options":{"debounce":{}}}]}`, 501, "items.1.options.debounce is not built here"},
+		"at once, 10 MB":    {post, "/api/v2/tasks/batch", object{"items": []object{{"task": "a"}, {"task": "b", "payload": strings.Repeat("x", 10<<20)}}}, 413, "Item 1: The item has more than 3145728 bytes"},
 		"at once, too many": {post, "/api/v2/tasks/batch", `{"items":[` + strings.Repeat("{},", 1000) + `{}]}`, 400, "Maximum allowed batch size"},
 	} {
 		before := w.rows()
@@ -223,6 +224,7 @@ func TestBadItems(t *testing.T) {
 		"large metadata": {`{"index":2,"task":"c","options":{"metadata":{"a":"` + strings.Repeat("x", 300<<10) + `"}}}`, 413, "Line 3: Metadata exceeds"},
 		"surrogate":      {`{"index":2,"task":"c","context":"\ud800"}`, 422, "Item 2: context"},
 		"large number":   {`{"index":2,"task":"c","context":1e200000}`, 422, "Item 2: context"},
+		"10 MB":          {`{"index":2,"task":"c","payload":"` + strings.Repeat("x", 10<<20) + `"}`, 413, "Line 3: The item has more than 3145728 bytes"},
 		"17 MB":          {strings.Repeat(" ", 17<<20), 413, "too large"},
 		"missing":        {"", 200, `"sealed":false,"enqueuedCount":0,"expectedCount":3`},
 	} {
