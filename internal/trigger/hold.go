@@ -97,7 +97,15 @@ func (s *Service) settle(ctx context.Context, h *hold, result Result, err error)
 		s.release(ctx, h)
 	default:
 		ctx = context.WithoutCancel(ctx)
-		s.tell(h, func() error { return s.claims.Publish(ctx, h.slot, h.owner, result.FriendlyID, h.life) })
+		ours := true
+		s.tell(h, func() (err error) {
+			ours, err = s.claims.Publish(ctx, h.slot, h.owner, result.FriendlyID, h.life)
+			ours = ours || err != nil // not known, and counted
+			return err
+		})
+		if !ours && !h.open {
+			s.lostClaim(ctx, result.Run)
+		}
 	}
 }
 

@@ -26,9 +26,9 @@ func (l *losing) Claim(ctx context.Context, slot claims.Slot, owner string, ttl 
 	return a, err
 }
 
-func (l *losing) Publish(ctx context.Context, slot claims.Slot, owner, run string, ttl time.Duration) error {
+func (l *losing) Publish(ctx context.Context, slot claims.Slot, owner, run string, ttl time.Duration) (bool, error) {
 	if l.left.Add(-1) >= 0 {
-		return errors.New("lost")
+		return false, errors.New("lost")
 	}
 	return l.Claims.Publish(ctx, slot, owner, run, ttl)
 }
