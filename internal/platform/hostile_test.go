@@ -68,6 +68,9 @@ func TestBadRequests(t *testing.T) {
 		"parent, nobody":       {post, at, `{"options":{"parentRunId":"run_nobody"}}`, 403, "Unauthorized"},
 		"debounce":             {post, at, `{"options":{"debounce":{"key":"a","delay":"1s"}}}`, 501, "options.debounce is not built here"},
 		"debounce, and worse":  {post, at, `{"options":{"debounce":{},"ttl":"x"}}`, 400, "options.ttl"},
+		"version a number":     {post, at, `{"options":{"lockToVersion":7}}`, 400, `Expected string, received number at \"options.lockToVersion\"`},
+		"bulk action":          {post, at, `{"options":{"bulkActionId":7}}`, 400, "options.bulkActionId"},
+		"parent batch":         {post, at, `{"options":{"parentBatch":7}}`, 400, "options.parentBatch"},
 		"debounce a text":      {post, at, `{"options":{"debounce":"a"}}`, 400, "Expected object"},
 		"key, long number":     {post, at, `{"options":{"concurrencyKey":1` + strings.Repeat("0", 1100) + `}}`, 400, "concurrencyKey must be 1024 characters or less"},
 		"delay, long number":   {post, at, `{"options":{"delay":1` + strings.Repeat("0", 1100) + `}}`, 400, "options.delay"},
@@ -101,6 +104,7 @@ func TestBadRequests(t *testing.T) {
 		"period":              {get, list + "filter[createdAt][period]=1x", nil, 400, "filter[createdAt][period]"},
 		"filter":              {get, list + "filter[color]=red", nil, 400, "filter[color]"},
 		"error filter":        {get, list + "filter[error]=abc", nil, 501, "filter[error] is not built here"},
+		"env filter":          {get, list + "filter[env]=dev", nil, 501, "filter[env] is not built here"},
 		"error filter, none":  {get, list + "filter[error]=&filter[tag]=%ff", nil, 400, "filter[tag]"},
 		"filter twice":        {get, list + "filter[tag]=a&filter[tag]=b", nil, 400, "filter[tag]"},
 		"tag with a NUL":      {get, list + "filter[tag]=a%00", nil, 400, "filter[tag]"},
@@ -228,7 +232,7 @@ func TestBadItems(t *testing.T) {
 		"17 MB":          {strings.Repeat(" ", 17<<20), 413, "too large"},
 		"missing":        {"", 200, `"sealed":false,"enqueuedCount":0,"expectedCount":3`},
 	} {
-		got := w.call(http.MethodPost, "/api/v3/batches/"+batch.ID+"/items", good+c.last, "Content-Type", "application/x-ndjson")
+		got := w.call(http.MethodPost, "/api/v3/batches/"+batch.ID+"/items", good+c.last)
 		if got.status != c.status || !strings.Contains(got.body, c.says) {
 			t.Errorf("%s: %d %.300s, instead of %d with %s", name, got.status, got.body, c.status, c.says)
 		}
@@ -239,6 +243,21 @@ func TestBadItems(t *testing.T) {
 	w.call(http.MethodPost, "/api/v3/batches/"+batch.ID+"/items", good+`{"index":2,"task":"c"}`).into(t, http.StatusOK, nil)
 	if after := w.rows(); after != before+3 {
 		t.Errorf("the batch has %d runs", after-before)
+	}
+}
+
+// Items are lines of JSON, and say so.
+func TestItemsOfAnotherType(t *testing.T) {
+	w := newWorld(t)
+	path := "/api/v3/batches/" + w.batch(object{"runCount": 1}).ID + "/items"
+	for _, kind := range []string{"", "application/json", "text/plain", "application/x-ndjson2", ";", "multipart/form-data; boundary=application/x-ndjson"} {
+		got := w.call(http.MethodPost, path, lines(1), "Content-Type", kind)
+		if got.status != http.StatusUnsupportedMediaType || !strings.Contains(got.body, "application/x-ndjson") || got.header.Get("X-Should-Retry") != "false" || w.rows() != 1 {
+			t.Errorf("%q: %d %s", kind, got.status, got.body)
+		}
+	}
+	for _, kind := range []string{"application/ndjson", "Application/X-NDJSON; charset=utf-8"} {
+		w.call(http.MethodPost, path, lines(1), "Content-Type", kind).into(t, http.StatusOK, nil)
 	}
 }
 
