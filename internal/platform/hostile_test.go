@@ -175,6 +175,15 @@ func TestBufferedIsTriedAgain(t *testing.T) {
 	}
 }
 
+// Who waited in vain for another use of its token is told of the token: it has no key.
+func TestBusyToken(t *testing.T) {
+	w := httptest.NewRecorder()
+	platform.WriteTriggerError(w, trigger.ErrTokenBusy)
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "1" || !strings.Contains(w.Body.String(), "one-time use token") || strings.Contains(w.Body.String(), "Idempotency") {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+}
+
 // Operations are counted before they are read, and measured before their values are: a
 // list of a few bytes each takes many times its size in memory.
 func TestManyOperationsCostLittle(t *testing.T) {

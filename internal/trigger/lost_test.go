@@ -97,3 +97,26 @@ func TestALostAnswerToAClaim(t *testing.T) {
 		says(claims.Answer{State: claims.Resolved, Run: run.FriendlyID})
 	}
 }
+
+// Who waits in vain is told for what: for the token that another has claimed, also with
+// a key, or for the key.
+func TestBusyWithWhat(t *testing.T) {
+	c := &claims.Memory{}
+	f := newFixture(t, c)
+	f.claimWait = time.Millisecond
+	service := f.instance(t, f.flag, c)
+	for _, slot := range []claims.Slot{claims.ForToken("taken"), claims.ForKey(ours.ID, "task", "taken")} {
+		if _, err := c.Claim(t.Context(), slot, "another", time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, r := range []struct {
+		key, token string
+		ofToken    bool
+	}{{"", "taken", true}, {"free", "taken", true}, {"taken", "", false}, {"taken", "free", false}} {
+		_, err := service.Trigger(t.Context(), request(func(q *trigger.Request) { q.IdempotencyKey, q.OneTimeUseToken = r.key, r.token }))
+		if !errors.Is(err, trigger.ErrBusy) || errors.Is(err, trigger.ErrTokenBusy) != r.ofToken {
+			t.Errorf("%+v: %v", r, err)
+		}
+	}
+}
