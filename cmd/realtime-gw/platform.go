@@ -18,5 +18,6 @@ func (p parts) platform(store *runstore.Store, who *auth.Authenticator, director
 	if err != nil {
 		return nil, err
 	}
+	p.metrics.WatchClaims(service.Faults)
 	return platform.New(platform.Config{Auth: who, Directory: directory, Store: store, Trigger: service, WorkerQueue: p.workers, Elsewhere: p.elsewhere})
 }

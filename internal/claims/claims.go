@@ -15,8 +15,9 @@ type Claims interface {
 	Claim(ctx context.Context, slot Slot, owner string, ttl time.Duration) (Answer, error)
 
 	// Publish says in a slot that is still the owner's which run came of it, for
-	// ttl. A slot that is another's by now is left alone.
-	Publish(ctx context.Context, slot Slot, owner, run string, ttl time.Duration) error
+	// ttl. A slot that is another's by now, or nobody's, is left alone; ours says that
+	// it was not so. Publishing the same run again is as good as the first time.
+	Publish(ctx context.Context, slot Slot, owner, run string, ttl time.Duration) (ours bool, err error)
 
 	// Release empties a slot that is still the owner's, so that the next may try.
 	Release(ctx context.Context, slot Slot, owner string) error

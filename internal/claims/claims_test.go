@@ -43,6 +43,14 @@ func asks(t *testing.T, c claims.Claims, slot claims.Slot, owner string, want cl
 	}
 }
 
+// publishes publishes a run, and says whether the slot has to have been its owner's.
+func publishes(t *testing.T, c claims.Claims, slot claims.Slot, owner, run string, ttl time.Duration, want bool) {
+	t.Helper()
+	if ours, err := c.Publish(t.Context(), slot, owner, run, ttl); err != nil || ours != want {
+		t.Errorf("%s publishes %s: %v, %v, want %v", owner, run, ours, err, want)
+	}
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -66,19 +74,21 @@ func TestLife(t *testing.T) {
 			asks(t, c, slot, "a", claimed) // its answer was lost
 			asks(t, c, slot, "b", pending)
 			must(t, c.Release(ctx, slot, "b"))
-			must(t, c.Publish(ctx, slot, "b", "run_b", time.Minute))
+			publishes(t, c, slot, "b", "run_b", time.Minute, false)
 			must(t, c.Forget(ctx, slot, "run_b"))
 			asks(t, c, slot, "b", pending)
 			must(t, c.Release(ctx, slot, "a"))
 			asks(t, c, slot, "b", claimed)
-			must(t, c.Publish(ctx, slot, "a", "run_a", time.Minute)) // too late
-			must(t, c.Publish(ctx, slot, "b", "run_b", time.Minute))
+			publishes(t, c, slot, "a", "run_a", time.Minute, false) // too late
+			publishes(t, c, slot, "b", "run_b", time.Minute, true)
+			publishes(t, c, slot, "b", "run_b", time.Minute, true) // its answer was lost
 			asks(t, c, slot, "a", resolved("run_b"))
 			asks(t, c, slot, "b", resolved("run_b"))
 			must(t, c.Release(ctx, slot, "b"))
 			must(t, c.Forget(ctx, slot, "run_a"))
 			asks(t, c, slot, "a", resolved("run_b"))
 			must(t, c.Forget(ctx, slot, "run_b"))
+			publishes(t, c, slot, "b", "run_b", time.Minute, false) // it is nobody's
 			asks(t, c, slot, "a", claimed)
 		}
 	})
@@ -104,9 +114,9 @@ func TestTime(t *testing.T) {
 		_, err := c.Claim(t.Context(), key, "a", 30*time.Millisecond)
 		must(t, err)
 		until("b")
-		must(t, c.Publish(t.Context(), key, "a", "run_a", time.Minute)) // its claim is over
+		publishes(t, c, key, "a", "run_a", time.Minute, false) // its claim is over
 		asks(t, c, key, "c", pending)
-		must(t, c.Publish(t.Context(), key, "b", "run_b", 30*time.Millisecond))
+		publishes(t, c, key, "b", "run_b", 30*time.Millisecond, true)
 		until("c")
 	})
 }
@@ -143,7 +153,7 @@ func TestReset(t *testing.T) {
 			t.Errorf("%v, %v", buffered, err)
 		}
 		asks(t, c, key, "b", pending)
-		must(t, c.Publish(t.Context(), key, "a", "run_a", time.Minute))
+		publishes(t, c, key, "a", "run_a", time.Minute, true)
 		_, err := c.Reset(t.Context(), key)
 		must(t, err)
 		asks(t, c, key, "b", claimed)
@@ -163,7 +173,7 @@ func TestNames(t *testing.T) {
 		if answer, _ := c.Claim(t.Context(), slot, "a", time.Minute); answer.State != claims.Claimed {
 			t.Errorf("%d: %+v", i, answer)
 		}
-		must(t, c.Publish(t.Context(), slot, "a", "run_a", time.Minute))
+		publishes(t, c, slot, "a", "run_a", time.Minute, true)
 	}
 }
 
@@ -193,7 +203,7 @@ func TestSharedWithThePlatform(t *testing.T) {
 	}
 	asks(t, c, key, "a", claimed)
 	says("pending:a")
-	must(t, c.Publish(ctx, key, "a", "run_1", time.Minute))
+	publishes(t, c, key, "a", "run_1", time.Minute, true)
 	says("run_1")
 	must(t, db.Set(ctx, claimName, "pending:6f1c", time.Minute).Err())
 	asks(t, c, key, "a", pending)

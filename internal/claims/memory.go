@@ -45,13 +45,14 @@ func (m *Memory) Claim(_ context.Context, slot Slot, owner string, ttl time.Dura
 }
 
 // Publish implements Claims.
-func (m *Memory) Publish(_ context.Context, slot Slot, owner, run string, ttl time.Duration) error {
+func (m *Memory) Publish(_ context.Context, slot Slot, owner, run string, ttl time.Duration) (ours bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if value, taken := m.get(slot); taken && value == pending+owner {
+	value, taken := m.get(slot)
+	if ours = taken && (value == pending+owner || value == run); ours {
 		m.set(slot, run, ttl)
 	}
-	return nil
+	return ours, nil
 }
 
 // Release implements Claims.

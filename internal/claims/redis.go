@@ -29,8 +29,10 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return ''
 `)
 	publish = redis.NewScript(`
-if redis.call('GET', KEYS[1]) == ARGV[1] then
+local value = redis.call('GET', KEYS[1])
+if value == ARGV[1] or value == ARGV[2] then
 	redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+	return 1
 end
 return 0
 `)
@@ -141,9 +143,10 @@ func (r *Redis) Claim(ctx context.Context, slot Slot, owner string, ttl time.Dur
 }
 
 // Publish implements Claims.
-func (r *Redis) Publish(ctx context.Context, slot Slot, owner, run string, ttl time.Duration) error {
-	_, err := r.run(ctx, "publish a run", publish, []string{slot.claim}, pending+owner, run, ttl.Milliseconds())
-	return err
+func (r *Redis) Publish(ctx context.Context, slot Slot, owner, run string, ttl time.Duration) (bool, error) {
+	got, err := r.run(ctx, "publish a run", publish, []string{slot.claim}, pending+owner, run, ttl.Milliseconds())
+	n, _ := got.(int64)
+	return n == 1, err
 }
 
 // Release implements Claims.

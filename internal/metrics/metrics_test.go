@@ -41,6 +41,7 @@ func complete(u upstream) *Metrics {
 	m.WatchAdmission(1, func() admission.Stats { return admission.Stats{Known: admission.Usage{Used: 8000, Refused: 1}} })
 	m.WatchRepairs(1, func() uint64 { return 1 })
 	m.WatchUncounted(func() uint64 { return 1 })
+	m.WatchClaims(func() uint64 { return 1 })
 	m.WatchCaches(func() map[string]memo.Counts { return map[string]memo.Counts{"run": {Hits: 1, Misses: 2}} })
 	m.WatchEmbedded(u)
 	m.Commits()

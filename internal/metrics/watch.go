@@ -67,6 +67,12 @@ func (m *Metrics) WatchUncounted(uncounted func() uint64) {
 		func() float64 { return float64(uncounted()) })
 }
 
+// WatchClaims looks how often the claims of triggers could not be had or kept.
+func (m *Metrics) WatchClaims(faults func() uint64) {
+	m.total("claim_faults_total", "Times that Redis did not answer a trigger with an idempotency key or a one-time-use token, or lost its claim.", nil,
+		func() float64 { return float64(faults()) })
+}
+
 // WatchCaches looks how often caches knew the answer. counts gives the same names
 // each time.
 func (m *Metrics) WatchCaches(counts func() map[string]memo.Counts) {

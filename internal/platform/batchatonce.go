@@ -78,6 +78,9 @@ func (p *platform) itemsAt(body fields) ([]trigger.Request, error) {
 	}
 	items := make([]trigger.Request, len(list))
 	for i, text := range list {
+		if err := checkItem(text); err != nil {
+			return nil, itemError(i, err)
+		}
 		items[i] = parseItem(newFields(text, body.issues, "items", fmt.Sprint(i)), p.config.Now())
 	}
 	return items, nil

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"mime"
 	"net/http"
 	"time"
 
@@ -48,6 +49,9 @@ func (p *platform) batchItems(w http.ResponseWriter, r *http.Request) error {
 	if err := mayBatch(who, familyOf(batch).Tasks); err != nil {
 		return err
 	}
+	if err := hasLines(r.Header); err != nil {
+		return err
+	}
 	body, err := readBody(w, r, maxItemsBody)
 	if err != nil {
 		return err
@@ -81,6 +85,15 @@ func (p *platform) batchItems(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, acceptedItems{ID: batch.FriendlyID, Accepted: made, Deduplicated: len(items) - made, Sealed: true})
 }
 
+// hasLines refuses a body that does not say that it is lines of JSON.
+func hasLines(h http.Header) error {
+	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err == nil && (kind == "application/x-ndjson" || kind == "application/ndjson") {
+		return nil
+	}
+	return &refusal{status: http.StatusUnsupportedMediaType, text: "Content-Type must be application/x-ndjson: one item a line", retry: no}
+}
+
 // parseLines reads the items of a batch, by their indexes.
 func parseLines(body []byte, count int32, now time.Time) ([]trigger.Request, error) {
 	at := map[int32]trigger.Request{}
@@ -92,6 +105,9 @@ func parseLines(body []byte, count int32, now time.Time) ([]trigger.Request, err
 		}
 		if read++; read > 2*int(count) {
 			return nil, lineError(line, bodyError(issue{"custom", nil, "There are more than twice as many lines as the batch has runs"}))
+		}
+		if err := checkItem(text); err != nil {
+			return nil, lineError(line, err)
 		}
 		var issues []issue
 		f, err := parseObject(text, &issues)

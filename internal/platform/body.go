@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -17,6 +18,7 @@ const (
 	maxMetadataBody = 2 << 20
 	maxSmallBody    = 64 << 10
 	maxItemsBody    = 16 << 20
+	maxItem         = maxTriggerBody // one of a batch: what a trigger alone may have
 )
 
 // readBody reads a body whole.
@@ -39,6 +41,14 @@ func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error
 
 func tooLarge() error {
 	return &refusal{status: http.StatusRequestEntityTooLarge, text: "Request body too large", retry: no}
+}
+
+// checkItem refuses an item of a batch that is too large, before it is read.
+func checkItem(text []byte) error {
+	if len(text) <= maxItem {
+		return nil
+	}
+	return &refusal{status: http.StatusRequestEntityTooLarge, text: fmt.Sprintf("The item has more than %d bytes", maxItem), retry: no}
 }
 
 // readFields reads a body that is one JSON object.

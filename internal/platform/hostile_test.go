@@ -68,6 +68,9 @@ func TestBadRequests(t *testing.T) {
 		"parent, nobody":       {post, at, `{"options":{"parentRunId":"run_nobody"}}`, 403, "Unauthorized"},
 		"debounce":             {post, at, `{"options":{"debounce":{"key":"a","delay":"1s"}}}`, 501, "options.debounce is not built here"},
 		"debounce, and worse":  {post, at, `{"options":{"debounce":{},"ttl":"x"}}`, 400, "options.ttl"},
+		"version a number":     {post, at, `{"options":{"lockToVersion":7}}`, 400, `Expected string, received number at \"options.lockToVersion\"`},
+		"bulk action":          {post, at, `{"options":{"bulkActionId":7}}`, 400, "options.bulkActionId"},
+		"parent batch":         {post, at, `{"options":{"parentBatch":7}}`, 400, "options.parentBatch"},
 		"debounce a text":      {post, at, `{"options":{"debounce":"a"}}`, 400, "Expected object"},
 		"key, long number":     {post, at, `{"options":{"concurrencyKey":1` + strings.Repeat("0", 1100) + `}}`, 400, "concurrencyKey must be 1024 characters or less"},
 		"delay, long number":   {post, at, `{"options":{"delay":1` + strings.Repeat("0", 1100) + `}}`, 400, "options.delay"},
@@ -101,6 +104,7 @@ func TestBadRequests(t *testing.T) {
 		"period":              {get, list + "filter[createdAt][period]=1x", nil, 400, "filter[createdAt][period]"},
 		"filter":              {get, list + "filter[color]=red", nil, 400, "filter[color]"},
 		"error filter":        {get, list + "filter[error]=abc", nil, 501, "filter[error] is not built here"},
+		"env filter":          {get, list + "filter[env]=dev", nil, 501, "filter[env] is not built here"},
 		"error filter, none":  {get, list + "filter[error]=&filter[tag]=%ff", nil, 400, "filter[tag]"},
 		"filter twice":        {get, list + "filter[tag]=a&filter[tag]=b", nil, 400, "filter[tag]"},
 		"tag with a NUL":      {get, list + "filter[tag]=a%00", nil, 400, "filter[tag]"},
@@ -138,6 +142,7 @@ func TestBadRequests(t *testing.T) {
 		"at once, waits":    {post, "/api/v2/tasks/batch", `{"items":[{"task":"a"}],"resumeParentOnCompletion":true}`, 422, "resumeParentOnCompletion"},
 		"at once, one bad":  {post, "/api/v2/tasks/batch", `{"items":[{"task":"a"},{"task":7}]}`, 400, "items.1.task"},
 		"at once, debounce": {post, "/api/v2/tasks/batch", `{"items":[{"task":"a"},{"task":"b","options":{"debounce":{}}}]}`, 501, "items.1.options.debounce is not built here"},
+		"at once, 10 MB":    {post, "/api/v2/tasks/batch", object{"items": []object{{"task": "a"}, {"task": "b", "payload": strings.Repeat("x", 10<<20)}}}, 413, "Item 1: The item has more than 3145728 bytes"},
 		"at once, too many": {post, "/api/v2/tasks/batch", `{"items":[` + strings.Repeat("{},", 1000) + `{}]}`, 400, "Maximum allowed batch size"},
 	} {
 		before := w.rows()
@@ -166,6 +171,15 @@ func TestBufferedIsTriedAgain(t *testing.T) {
 	w := httptest.NewRecorder()
 	platform.WriteTriggerError(w, trigger.ErrBuffered)
 	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "1" || w.Header().Get("X-Should-Retry") == "false" || !strings.Contains(w.Body.String(), "trigger buffer") {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+}
+
+// Who waited in vain for another use of its token is told of the token: it has no key.
+func TestBusyToken(t *testing.T) {
+	w := httptest.NewRecorder()
+	platform.WriteTriggerError(w, trigger.ErrTokenBusy)
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "1" || !strings.Contains(w.Body.String(), "one-time use token") || strings.Contains(w.Body.String(), "Idempotency") {
 		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
 	}
 }
@@ -223,10 +237,11 @@ func TestBadItems(t *testing.T) {
 		"large metadata": {`{"index":2,"task":"c","options":{"metadata":{"a":"` + strings.Repeat("x", 300<<10) + `"}}}`, 413, "Line 3: Metadata exceeds"},
 		"surrogate":      {`{"index":2,"task":"c","context":"\ud800"}`, 422, "Item 2: context"},
 		"large number":   {`{"index":2,"task":"c","context":1e200000}`, 422, "Item 2: context"},
+		"10 MB":          {`{"index":2,"task":"c","payload":"` + strings.Repeat("x", 10<<20) + `"}`, 413, "Line 3: The item has more than 3145728 bytes"},
 		"17 MB":          {strings.Repeat(" ", 17<<20), 413, "too large"},
 		"missing":        {"", 200, `"sealed":false,"enqueuedCount":0,"expectedCount":3`},
 	} {
-		got := w.call(http.MethodPost, "/api/v3/batches/"+batch.ID+"/items", good+c.last, "Content-Type", "application/x-ndjson")
+		got := w.call(http.MethodPost, "/api/v3/batches/"+batch.ID+"/items", good+c.last)
 		if got.status != c.status || !strings.Contains(got.body, c.says) {
 			t.Errorf("%s: %d %.300s, instead of %d with %s", name, got.status, got.body, c.status, c.says)
 		}
@@ -237,6 +252,21 @@ func TestBadItems(t *testing.T) {
 	w.call(http.MethodPost, "/api/v3/batches/"+batch.ID+"/items", good+`{"index":2,"task":"c"}`).into(t, http.StatusOK, nil)
 	if after := w.rows(); after != before+3 {
 		t.Errorf("the batch has %d runs", after-before)
+	}
+}
+
+// Items are lines of JSON, and say so.
+func TestItemsOfAnotherType(t *testing.T) {
+	w := newWorld(t)
+	path := "/api/v3/batches/" + w.batch(object{"runCount": 1}).ID + "/items"
+	for _, kind := range []string{"", "application/json", "text/plain", "application/x-ndjson2", ";", "multipart/form-data; boundary=application/x-ndjson"} {
+		got := w.call(http.MethodPost, path, lines(1), "Content-Type", kind)
+		if got.status != http.StatusUnsupportedMediaType || !strings.Contains(got.body, "application/x-ndjson") || got.header.Get("X-Should-Retry") != "false" || w.rows() != 1 {
+			t.Errorf("%q: %d %s", kind, got.status, got.body)
+		}
+	}
+	for _, kind := range []string{"application/ndjson", "Application/X-NDJSON; charset=utf-8"} {
+		w.call(http.MethodPost, path, lines(1), "Content-Type", kind).into(t, http.StatusOK, nil)
 	}
 }
 

@@ -19,8 +19,9 @@ const (
 	defaultListed = 20
 )
 
-// errorFilter needs fingerprints of errors, which neither table has.
-const errorFilter = "filter[error]"
+// notBuiltFilters are right on the platform: one needs fingerprints of errors, which
+// neither table has, and one is for lists of a whole project.
+var notBuiltFilters = []string{"filter[error]", "filter[env]"}
 
 // listQuery is the query of a list of runs, read.
 type listQuery struct {
@@ -41,8 +42,8 @@ func parseList(raw string, now time.Time) (*listQuery, error) {
 	}
 	q := &listQuery{Query: runstore.Query{Order: runstore.NewestFirst, Limit: defaultListed}}
 	for _, name := range slices.Sorted(keysOf(values)) {
-		read := parameters[name]
-		if read == nil {
+		read, missing := parameters[name], slices.Contains(notBuiltFilters, name)
+		if read == nil && !missing {
 			if strings.HasPrefix(name, "filter[") {
 				return nil, queryError(name, "is a filter that is not known here")
 			}
@@ -58,7 +59,7 @@ func parseList(raw string, now time.Time) (*listQuery, error) {
 		if text == "" {
 			continue // as good as absent
 		}
-		if name == errorFilter {
+		if missing {
 			return nil, missingHere(name)
 		}
 		if problem := read(q, text, now); problem != "" {
@@ -113,7 +114,6 @@ var parameters = map[string]func(q *listQuery, text string, now time.Time) (prob
 	"filter[region]":         anyOf(func(f *runstore.Filter) *[]string { return &f.Regions }),
 	"filter[bulkAction]":     func(q *listQuery, text string, _ time.Time) string { q.Filter.BulkActionID = &text; return "" },
 	"filter[schedule]":       func(q *listQuery, text string, _ time.Time) string { q.Filter.ScheduleID = &text; return "" },
-	errorFilter:              func(*listQuery, string, time.Time) string { return "" },
 	"filter[isTest]": func(q *listQuery, text string, _ time.Time) string {
 		is := text == "true"
 		if !is && text != "false" {

@@ -159,6 +159,9 @@ func (w *world) call(method, path string, body any, headers ...string) reply {
 	}
 	r.Header.Set("Authorization", "Bearer "+w.demo.APIKey)
 	r.Header.Set("X-Trigger-Api-Version", "2025-07-16")
+	if strings.HasSuffix(path, "/items") {
+		r.Header.Set("Content-Type", "application/x-ndjson")
+	}
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}

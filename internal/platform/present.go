@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/realtime-gw/realtime-gw/internal/runid"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 )
 
@@ -95,13 +94,8 @@ type related struct {
 	BatchID         *string `json:"batchId,omitempty"`
 }
 
-func relatedOf(run runstore.Run, words vocabulary) related {
-	r := related{common: commonOf(run, words), TriggerFunction: triggerFunction(run)}
-	if run.BatchID != nil {
-		id := runid.FormatBatch(*run.BatchID)
-		r.BatchID = &id
-	}
-	return r
+func relatedOf(run runstore.Run, in batches, words vocabulary) related {
+	return related{common: commonOf(run, words), TriggerFunction: triggerFunction(run), BatchID: in.of(run)}
 }
 
 // triggerFunction is the SDK's function that made a run.

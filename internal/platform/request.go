@@ -62,6 +62,9 @@ func parseRun(f fields, now time.Time) trigger.Request {
 	r.IsTest = options.flag("test")
 	r.PriorityMs = int32(options.number("priority", -math.MaxInt32/1000, math.MaxInt32/1000) * 1000)
 	r.Region = options.text("region", 256)
+	for _, passed := range []string{"lockToVersion", "bulkActionId", "parentBatch"} {
+		options.text(passed, 0) // of no consequence, but of the right type
+	}
 	if options.has("debounce", "object") {
 		options.note(notBuiltCode, "debounce", "is not built here") // to pass it over would make more runs than were asked for
 	}

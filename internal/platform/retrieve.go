@@ -40,8 +40,12 @@ func (p *platform) answerRun(ctx context.Context, w http.ResponseWriter, run run
 	if err != nil {
 		return unavailable(err)
 	}
+	in, err := p.batchesOf(ctx, run, kin)
+	if err != nil {
+		return unavailable(err)
+	}
 	out := retrieved{
-		related: relatedOf(run, words), Payload: valueOf(run.Payload, run.PayloadType), Error: shown(run.Error),
+		related: relatedOf(run, in, words), Payload: valueOf(run.Payload, run.PayloadType), Error: shown(run.Error),
 		Attempts: []struct{}{}, RelatedRuns: relatives{Children: []related{}},
 	}
 	if run.Status == runstore.CompletedSuccessfully && run.Output != nil {
@@ -51,15 +55,15 @@ func (p *platform) answerRun(ctx context.Context, w http.ResponseWriter, run run
 		out.AttemptCount = *run.AttemptNumber
 	}
 	if kin.Root != nil {
-		root := relatedOf(*kin.Root, words)
+		root := relatedOf(*kin.Root, in, words)
 		out.RelatedRuns.Root = &root
 	}
 	if kin.Parent != nil {
-		parent := relatedOf(*kin.Parent, words)
+		parent := relatedOf(*kin.Parent, in, words)
 		out.RelatedRuns.Parent = &parent
 	}
 	for _, child := range kin.Children {
-		out.RelatedRuns.Children = append(out.RelatedRuns.Children, relatedOf(child, words))
+		out.RelatedRuns.Children = append(out.RelatedRuns.Children, relatedOf(child, in, words))
 	}
 	return answer(w, out)
 }

@@ -87,7 +87,7 @@ func TestDocumentedAnswers(t *testing.T) {
 			{200, "", `{"runCount":1}`}, {400, "", "{}"}, {413, "", large}, {422, "", `{"runCount":1,"idempotencyKey":"` + incompressible(2000) + `"}`},
 		},
 		"POST /api/v3/batches/{batch}/items": {
-			{413, "", larger}, {422, "", `{"index":0,"task":"a","context":"\ud800"}`}, {501, "", `{"index":0,"task":"a","options":{"debounce":{}}}`},
+			{413, "", larger}, {415, "", "{}"}, {422, "", `{"index":0,"task":"a","context":"\ud800"}`}, {501, "", `{"index":0,"task":"a","options":{"debounce":{}}}`},
 			{400, "", "{"}, {400, "/api/v3/batches/" + malformed + "/items", ""}, {404, "/api/v3/batches/batch_nobody/items", ""}, {200, "", `{"index":0,"task":"a"}`},
 		},
 		"POST /api/v2/tasks/batch": {
@@ -124,7 +124,11 @@ func TestDocumentedAnswers(t *testing.T) {
 		gives := map[string]bool{}
 		ask := func(way way, authorization string) {
 			path := there.Replace(cmp.Or(way.path, pattern))
-			got := w.call(method, path, way.body, "Authorization", authorization)
+			headers := []string{"Authorization", authorization}
+			if way.status == http.StatusUnsupportedMediaType {
+				headers = append(headers, "Content-Type", "text/plain")
+			}
+			got := w.call(method, path, way.body, headers...)
 			if got.status != way.status {
 				t.Errorf("%s %s %.100s: %d %.300s, and not %d", method, path, way.body, got.status, got.body, way.status)
 			}

@@ -167,6 +167,8 @@ func triggerError(err error) error {
 		return &refusal{status: http.StatusUnprocessableEntity, text: "This one-time use token has already been used", retry: no, cause: err}
 	case errors.Is(err, trigger.ErrBuffered):
 		return &refusal{status: http.StatusServiceUnavailable, text: "The run of this idempotency key is still in the trigger buffer, and a parent cannot wait for it there: try again", after: time.Second, cause: err}
+	case errors.Is(err, trigger.ErrTokenBusy):
+		return &refusal{status: http.StatusServiceUnavailable, text: "Another request with this one-time use token is still at work: try again", after: time.Second, cause: err}
 	case errors.Is(err, trigger.ErrBusy):
 		return &refusal{status: http.StatusServiceUnavailable, text: "Idempotency claim resolution timed out", after: time.Second, cause: err}
 	}

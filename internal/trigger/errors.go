@@ -57,7 +57,11 @@ var (
 	// with the same key or token, or another change of the same metadata, comes
 	// to, or whether this one's own row was written. The API's 503: the client tries
 	// again, and gets the run of its key if there is one.
-	ErrBusy = errors.New("another request with the same key is still at work")
+	ErrBusy = errors.New("another request with the same key or token is still at work")
+
+	// ErrTokenBusy is the ErrBusy of who waited for another with the same one-time-use
+	// token.
+	ErrTokenBusy = fmt.Errorf("the one-time-use token is claimed: %w", ErrBusy)
 
 	// ErrBuffered says that a parent was to wait for a run that is in the platform's
 	// trigger buffer. A parent is resumed by a row, and there is none yet: the client

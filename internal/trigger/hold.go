@@ -23,7 +23,7 @@ type hold struct {
 	owner string
 	life  time.Duration
 	until time.Time // by then the claim is over at the earliest
-	open  bool      // it could not be claimed, and others may have it too
+	open  bool      // it is not known whether it was claimed, and others may have it too
 }
 
 // enter takes a slot, and waits for another who has it. Either it gives a hold, or
@@ -69,37 +69,59 @@ func (s *Service) enter(ctx context.Context, slot claims.Slot, life time.Duratio
 // is the slot released when it is not known whether one was. Then the claim lapses.
 func (s *Service) under(ctx context.Context, h *hold, work func(context.Context) (Result, error)) (Result, error) {
 	if h.open {
-		return work(ctx)
+		result, err := work(ctx)
+		s.settle(ctx, h, result, err)
+		return result, err
 	}
 	ctx = context.WithoutCancel(ctx)
 	bounded, cancel := context.WithDeadlineCause(ctx, h.until.Add(-claimMargin), ErrBusy)
 	defer cancel()
 	result, err := work(bounded)
-	if err != nil {
+	if err != nil && bounded.Err() != nil {
 		_, doubt := errors.AsType[*doubtError](err)
-		if bounded.Err() != nil {
-			err = context.Cause(bounded)
+		if err = context.Cause(bounded); doubt {
+			err = &doubtError{err}
 		}
-		if doubt {
-			return Result{}, &doubtError{err}
-		}
-		s.release(ctx, h)
-		return Result{}, err
 	}
-	s.twice(func() error { return s.claims.Publish(ctx, h.slot, h.owner, result.FriendlyID, h.life) })
-	return result, nil
+	s.settle(ctx, h, result, err)
+	return result, err
+}
+
+// settle says in a slot what came of the work. An open hold may have been claimed, and
+// only the answer lost: then others wait for this one.
+func (s *Service) settle(ctx context.Context, h *hold, result Result, err error) {
+	_, doubt := errors.AsType[*doubtError](err)
+	switch {
+	case doubt: // the claim lapses
+	case err != nil:
+		s.release(ctx, h)
+	default:
+		ctx = context.WithoutCancel(ctx)
+		ours := true
+		s.tell(h, func() (err error) {
+			ours, err = s.claims.Publish(ctx, h.slot, h.owner, result.FriendlyID, h.life)
+			ours = ours || err != nil // not known, and counted
+			return err
+		})
+		if !ours && !h.open {
+			s.lostClaim(ctx, result.Run)
+		}
+	}
 }
 
 // release lets the next one try. A claim that cannot be released ends by itself.
 func (s *Service) release(ctx context.Context, h *hold) {
-	s.twice(func() error { return s.claims.Release(context.WithoutCancel(ctx), h.slot, h.owner) })
+	ctx = context.WithoutCancel(ctx)
+	s.tell(h, func() error { return s.claims.Release(ctx, h.slot, h.owner) })
 }
 
-// twice says what came of a claim, once more if that failed: others wait for it.
-func (s *Service) twice(say func() error) {
+// tell says what came of a claim, once more if that failed: others wait for it. What an
+// open hold comes to is said once, since Redis did not answer a moment ago, which is
+// counted already.
+func (s *Service) tell(h *hold, say func() error) {
 	for range 2 {
 		err := say()
-		if err == nil {
+		if err == nil || h.open {
 			return
 		}
 		s.faults.note(err)

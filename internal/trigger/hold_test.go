@@ -112,6 +112,20 @@ func TestWorkDoneInTime(t *testing.T) {
 	})
 }
 
+// A claim of which it is not known whether it was had is kept, as one that was, while
+// there is doubt whether the work has written a row.
+func TestAnOpenHoldInDoubt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, memory, h := holding(t, 5*time.Second, 0)
+		h.open = true
+		failure := errors.New("lost")
+		_, err := s.under(t.Context(), h, func(context.Context) (Result, error) { return Result{}, &doubtError{failure} })
+		if got := memory.state(t, h.slot); !errors.Is(err, failure) || got != claims.Pending {
+			t.Errorf("the slot is in state %d: %v", got, err)
+		}
+	})
+}
+
 // A release that is lost once is made up for. If it is lost for good the slot is
 // nobody's for as long as the claim lives, and no longer: who waits gets it then.
 func TestALostRelease(t *testing.T) {

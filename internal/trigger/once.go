@@ -156,6 +156,7 @@ func (s *Service) unused(ctx context.Context, n runstore.NewRun) (Result, error)
 		if own, was, err := s.used(ctx, n); was || err != nil {
 			return own, err
 		}
+		err = ErrTokenBusy
 	}
 	if err != nil {
 		return Result{}, err
