@@ -29,7 +29,7 @@ const benchEnv = "env_0"
 func BenchmarkStore(b *testing.B) {
 	s := benchStore(b)
 	ctx := context.Background()
-	deep := &place{time.UnixMilli(1_750_000_000_000 + benchRows/3/2).UTC(), "m"}
+	deep := &place{created: time.UnixMilli(1_750_000_000_000 + benchRows/3/2).UTC(), id: "m"}
 	q := Query{EnvironmentID: benchEnv, Order: NewestFirst, Limit: 50}
 	both := runid.Tables()
 	ids := map[string][]string{}

@@ -16,18 +16,36 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 )
 
+// Who names a run asks the one table that its id's format says, once, and not the
+// other, whether the run is there or not.
 func TestFindAsksOneTableOnce(t *testing.T) {
 	eachTable(t, func(t *testing.T, f fixture, table runid.Table) {
 		run := f.create(t, f.newRun(table))
-		f.asked.take()
-		for _, id := range []string{run.FriendlyID, runid.FormatRun(f.mint.Mint(table))} { // there, and not there
-			_, err := f.store.FindByFriendlyID(t.Context(), env, friendly(t, id))
-			if (err == nil) != (id == run.FriendlyID) || err != nil && !errors.Is(err, runstore.ErrNotFound) {
-				t.Errorf("%s: %v", id, err)
-			}
-			sql := f.asked.take()
-			if len(sql) != 1 || !strings.Contains(sql[0], " FROM public."+table.SQL()) {
-				t.Errorf("it asked %q", sql)
+		for _, id := range []string{run.ID, f.mint.Mint(table)} { // there, and not there
+			named := friendly(t, runid.FormatRun(id))
+			for name, find := range map[string]func() (string, error){
+				"FindByID": func() (string, error) {
+					run, err := f.store.FindByID(t.Context(), runstore.Key{EnvironmentID: env, ID: id})
+					return run.ID, err
+				},
+				"FindByFriendlyID": func() (string, error) {
+					run, err := f.store.FindByFriendlyID(t.Context(), env, named)
+					return run.ID, err
+				},
+				"FindRefByFriendlyID": func() (string, error) {
+					ref, err := f.store.FindRefByFriendlyID(t.Context(), env, named)
+					return ref.ID, err
+				},
+			} {
+				f.asked.take()
+				found, err := find()
+				if there := id == run.ID; there && (err != nil || found != id) || !there && !errors.Is(err, runstore.ErrNotFound) {
+					t.Errorf("%s of %s: found %q, %v", name, id, found, err)
+				}
+				sql := f.asked.take()
+				if len(sql) != 1 || !strings.Contains(sql[0], "FROM public."+table.SQL()) || strings.Contains(sql[0], (1-table).SQL()) {
+					t.Errorf("%s of %s asked %q", name, id, sql)
+				}
 			}
 		}
 	})

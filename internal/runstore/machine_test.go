@@ -33,7 +33,7 @@ func TestModel(t *testing.T) {
 			m := &machine{fixture: f, ctx: context.Background(), envs: []string{"a" + unique, "b" + unique}}
 			t.Repeat(map[string]func(*rapid.T){
 				"create": m.create, "flip": func(*rapid.T) { m.table = 1 - m.table }, "change": m.change, "copy": m.copy,
-				"expire many": m.expireMany, "clear key": m.clearKey, "find": m.find, "page": m.page, "ids": m.ids, "keys": m.keys, "family": m.family,
+				"expire many": m.expireMany, "clear key": m.clearKey, "find": m.find, "page": m.page, "pages amid changes": m.pagesAmid, "delete": m.delete, "ids": m.ids, "keys": m.keys, "family": m.family,
 			})
 		})
 	})

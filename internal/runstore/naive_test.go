@@ -45,13 +45,23 @@ func (n *naive) find(env string, f runstore.Filter) []runstore.Run {
 	return found
 }
 
+// selects says that a run satisfies every field of a filter that is set.
 func selects(f runstore.Filter, r *runstore.Run) bool {
 	same := func(want, got *string) bool { return want == nil || got != nil && *want == *got }
-	return (f.IDs == nil || slices.Contains(f.IDs, r.ID)) &&
+	one := func(want []string, got *string) bool {
+		return want == nil || got != nil && slices.Contains(want, *got)
+	}
+	tagged := func(tag string) bool { return slices.Contains(r.Tags, tag) }
+	named := func(id runid.Friendly) bool { return id.String() == r.FriendlyID }
+	return one(f.IDs, &r.ID) && one(f.TaskIdentifiers, &r.TaskIdentifier) && one(f.Versions, r.TaskVersion) &&
+		one(f.Queues, &r.Queue) && one(f.WorkerQueues, &r.WorkerQueue) && one(f.Regions, r.Region) &&
+		one(f.MachinePresets, r.MachinePreset) && one(f.IdempotencyKeys, r.IdempotencyKey) &&
+		(f.FriendlyIDs == nil || slices.ContainsFunc(f.FriendlyIDs, named)) &&
 		(f.Statuses == nil || slices.Contains(f.Statuses, r.Status)) &&
-		(f.TaskIdentifiers == nil || slices.Contains(f.TaskIdentifiers, r.TaskIdentifier)) &&
-		(f.AnyTag == nil || slices.ContainsFunc(f.AnyTag, func(tag string) bool { return slices.Contains(r.Tags, tag) })) &&
-		(f.IdempotencyKeys == nil || r.IdempotencyKey != nil && slices.Contains(f.IdempotencyKeys, *r.IdempotencyKey)) &&
-		same(f.BatchID, r.BatchID) && same(f.ParentRunID, r.ParentRunID) && same(f.RootRunID, r.RootRunID) &&
+		(f.AnyTag == nil || slices.ContainsFunc(f.AnyTag, tagged)) &&
+		(f.AllTags == nil || len(f.AllTags) > 0 && !slices.ContainsFunc(f.AllTags, func(tag string) bool { return !tagged(tag) })) &&
+		same(f.BatchID, r.BatchID) && same(f.ScheduleID, r.ScheduleID) && same(f.ParentRunID, r.ParentRunID) && same(f.RootRunID, r.RootRunID) &&
+		(f.BulkActionID == nil || slices.Contains(r.BulkActionGroupIDs, *f.BulkActionID)) &&
+		(f.IsTest == nil || *f.IsTest == r.IsTest) &&
 		(f.CreatedFrom.IsZero() || !r.CreatedAt.Before(f.CreatedFrom)) && (f.CreatedBefore.IsZero() || r.CreatedAt.Before(f.CreatedBefore))
 }

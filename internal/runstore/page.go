@@ -11,7 +11,8 @@ type Page struct {
 
 	// Next and Previous are places to read on from, for Query.After and
 	// Query.Before. Next is empty at the end of the list, Previous at its
-	// beginning.
+	// beginning. They do not expire. A page behind whose place there is nothing
+	// any more has no runs, and the way back.
 	Next, Previous string
 }
 
@@ -48,6 +49,15 @@ func (s *Store) FindPage(ctx context.Context, q Query) (Page, error) {
 	}
 	page := Page{Runs: runs}
 	if len(runs) == 0 {
+		if at == nil {
+			return page, nil
+		}
+		at.with = true // back there, the place's own run comes first
+		if backwards {
+			page.Next = at.text(q)
+		} else {
+			page.Previous = at.text(q)
+		}
 		return page, nil
 	}
 	// Behind a place there is the run that the place was made from.

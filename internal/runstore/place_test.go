@@ -14,12 +14,13 @@ func TestPlacesThatCannotBe(t *testing.T) {
 		p    place
 		good bool
 	}{
-		"a run":         {place{now, "run"}, true},
-		"a long ago":    {place{time.UnixMilli(-9e15), "run"}, false},
-		"a far future":  {place{time.UnixMilli(9e15), "run"}, false},
-		"NUL":           {place{now, "r\x00n"}, false},
-		"not UTF-8":     {place{now, "r\xffn"}, false},
-		"the first day": {place{time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), "run"}, true},
+		"a run":         {place{created: now, id: "run"}, true},
+		"with its run":  {place{created: now, id: "run", with: true}, true},
+		"a long ago":    {place{created: time.UnixMilli(-9e15), id: "run"}, false},
+		"a far future":  {place{created: time.UnixMilli(9e15), id: "run"}, false},
+		"NUL":           {place{created: now, id: "r\x00n"}, false},
+		"not UTF-8":     {place{created: now, id: "r\xffn"}, false},
+		"the first day": {place{created: time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), id: "run"}, true},
 	} {
 		q.After = c.p.text(q)
 		got, err := q.place()
