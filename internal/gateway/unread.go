@@ -7,7 +7,7 @@ import (
 
 // unreadBytes is how much is written at once. What a system takes of it without a
 // reader is not bounded here.
-const unreadBytes = 64 << 10
+const unreadBytes = 128 << 10
 
 // unread writes for a reader who may take nothing: each piece has its time anew, and one
 // that nobody takes within it is the last. One that is slow is not one that takes nothing.

@@ -93,8 +93,8 @@ func TestTheSecondReadIsNotWaitedFor(t *testing.T) {
 // rotating is a body whose shape is gone after some messages.
 type rotating struct{ shapes.Messages }
 
-func (r rotating) Next() (shapes.Message, error) {
-	m, err := r.Messages.Next()
+func (r rotating) Next(enough int) (shapes.Message, error) {
+	m, err := r.Messages.Next(enough)
 	if err != nil {
 		return m, &shapes.Rotated{Handle: "new"}
 	}
@@ -110,10 +110,11 @@ func TestRotatedInTheMiddle(t *testing.T) {
 			messages: rotating{shapes.NewScanner(strings.NewReader("[" + rows(n) + "]"))}, closer: func() error { return nil }, cancel: func() {},
 		}
 	}
-	for _, n := range []int{3, 2 * takenBytes / len(row(0))} { // the latter is read ahead
+	const large = 512 << 10
+	for _, n := range []int{3, 2 * large / len(row(0))} { // the latter is written from where it is
 		a := &Answer{pages: []*openPage{page(n), page(n)}, rows: [][]byte{[]byte(row(9))}, UpToDate: true}
 		got := body(t, a)
-		if strings.Contains(got, "control") || !strings.HasPrefix(got, "["+row(9)) || n > 3 && len(got) < takenBytes {
+		if strings.Contains(got, "control") || !strings.HasPrefix(got, "["+row(9)) || n > 3 && len(got) < large {
 			t.Errorf("wrote %d bytes: %.200s", len(got), got)
 		}
 	}
@@ -172,40 +173,6 @@ func TestAStalledBodyIsKeptAlive(t *testing.T) {
 			}
 		})
 	}
-}
-
-// stalled gives so many rows, and then nothing until its call is ended.
-type stalled struct {
-	context.Context
-	rows int
-}
-
-func (s *stalled) Next() (shapes.Message, error) {
-	if s.rows--; s.rows < 0 {
-		<-s.Done()
-		return shapes.Message{}, context.Cause(s)
-	}
-	return shapes.Message{Raw: []byte(row(0))}, nil
-}
-
-// A reader who goes while a body is read ahead ends the call that it comes from: whoever
-// reads waits for the upstream, and nobody else would.
-func TestWhatIsReadAheadEndsWithItsReader(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		p := &openPage{messages: &stalled{ctx, (takenBytes + 2*aheadBytes) / len(row(0))}, closer: func() error { return nil }, cancel: cancel}
-		sent, gone := 0, errors.New("the client has gone")
-		err := p.drain(func(piece *shapes.Batch) error {
-			if sent += len(piece.Rows); sent > takenBytes+aheadBytes {
-				synctest.Wait() // the next is asked for
-				return gone
-			}
-			return nil
-		})
-		if err != gone || ctx.Err() == nil {
-			t.Errorf("%v after %d bytes; the call: %v", err, sent, ctx.Err())
-		}
-	})
 }
 
 // What is known to be large is not held first, to find that out.

@@ -223,12 +223,12 @@ func TestALargeFeedComesInPieces(t *testing.T) {
 			}
 			t.Fatalf("row %d, not %v", m.Key, next)
 		}
-		if w.largest > aheadBytes+len(row(2*many)) || w.largest < aheadBytes {
+		if w.largest > enough+len(row(2*many)) || w.largest < enough/2 {
 			t.Errorf("a piece of %d bytes", w.largest)
 		}
 	})
 	gone := errors.New("the client has gone")
-	for _, after := range []int{takenBytes / 2, 2 * takenBytes} { // before it is read ahead, and then
+	for _, after := range []int{pieceBytes, 3 * enough} {
 		a, b := side(0), side(many)
 		askBoth(t, a, b, req, func(t *testing.T, got *Answer, err error) {
 			if err != nil {

@@ -26,7 +26,7 @@ type Batch struct {
 	Xmin          uint64
 }
 
-// Add takes in one message. A must-refetch inside a body is an error, which
+// Add takes in a message. A must-refetch inside a body is an error, which
 // Electric does not send with a 200; so is a control message nobody here
 // knows, because what it asks for would not be done.
 func (b *Batch) Add(m Message) error {
@@ -37,7 +37,7 @@ func (b *Batch) Add(m Message) error {
 			b.Rows = append(b.Rows, ',')
 		}
 		b.Rows = m.AppendTo(b.Rows)
-		b.Count++
+		b.Count += m.Count
 		b.Last = m.Position
 	case ControlUpToDate:
 		b.LSN = max(b.LSN, m.LSN)
@@ -47,6 +47,16 @@ func (b *Batch) Add(m Message) error {
 		return malformed("a control message that has no place in the body of a 200")
 	}
 	return nil
+}
+
+// Borrow is Add for a batch without rows. They stay where they are, if they can be sent
+// on as they came.
+func (b *Batch) Borrow(m Message) error {
+	if m.Kind == Change && m.cutTo == 0 {
+		b.Rows, b.Count, b.Last, b.UpToDate = m.Raw, m.Count, m.Position, false
+		return nil
+	}
+	return b.Add(m)
 }
 
 // Append takes in a later batch of the same shape.
@@ -69,7 +79,7 @@ func (b *Batch) Append(later *Batch) {
 // of rows; whole says which. What is left can still be read from s.
 func (b *Batch) Fill(s Messages, limit int) (whole bool, err error) {
 	for len(b.Rows) < limit {
-		m, err := s.Next()
+		m, err := s.Next(limit - len(b.Rows))
 		if err == io.EOF {
 			return true, nil
 		}

@@ -22,24 +22,34 @@ type seen struct {
 func scan(s *Scanner) seen {
 	var all seen
 	for {
-		m, err := s.Next()
-		switch {
-		case err == io.EOF:
-			return all
-		case errors.Is(err, ErrMalformed):
-			all.err = "malformed"
-			return all
-		case err == io.ErrUnexpectedEOF:
-			all.err = "too short"
-			return all
-		case err != nil:
-			all.err = err.Error()
+		m, err := s.Next(1)
+		if err == io.EOF {
 			return all
 		}
-		all.cut = append(all.cut, string(m.AppendTo(nil)))
-		m.Raw = bytes.Clone(m.Raw)
-		all.messages = append(all.messages, m)
+		if all.err = kind(err); err != nil {
+			return all
+		}
+		all.add(m)
 	}
+}
+
+func (s *seen) add(m Message) {
+	s.cut = append(s.cut, string(m.AppendTo(nil)))
+	m.Raw = bytes.Clone(m.Raw)
+	s.messages = append(s.messages, m)
+}
+
+// kind is what a scanner's error comes to.
+func kind(err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, ErrMalformed):
+		return "malformed"
+	case err == io.ErrUnexpectedEOF:
+		return "too short"
+	}
+	return err.Error()
 }
 
 // FuzzScanner: of a body that is JSON, the scanner makes what a JSON parser
@@ -67,6 +77,7 @@ func FuzzScanner(f *testing.F) {
 			}
 			rest = rest[at+len(m.Raw):]
 		}
+		together(t, body, int(piece%200), got)
 		inPlace(t, body)
 		switch {
 		case json.Valid(body) && nesting(body) <= 64:
@@ -75,6 +86,42 @@ func FuzzScanner(f *testing.F) {
 			framed(t, body)
 		}
 	})
+}
+
+// together reads messages that come together, of so many bytes, and compares them to the
+// same one by one.
+func together(t *testing.T, body []byte, enough int, want seen) {
+	t.Helper()
+	var all seen
+	s := NewScanner(&slowly{rest: body, size: 150})
+	for all.err == "" {
+		m, err := s.Next(enough)
+		if err == io.EOF {
+			break
+		}
+		if all.err = kind(err); err != nil {
+			break
+		}
+		if m.Count == 1 {
+			all.add(m)
+			continue
+		}
+		var parts [][]byte
+		for raw := range Split(m.Raw) {
+			parts = append(parts, raw)
+		}
+		if last := parts[len(parts)-1]; len(parts) != m.Count || len(m.Raw)-len(last)-len(",") >= enough || m.Kind != Change {
+			t.Fatalf("%+v with enough of %d", m, enough)
+		}
+		for _, raw := range parts {
+			one := m
+			one.Raw, one.Count = raw, 1
+			all.add(one)
+		}
+	}
+	if !reflect.DeepEqual(all, want) {
+		t.Fatalf("together: %+v\none by one: %+v", all, want)
+	}
 }
 
 // slowly gives a few bytes at a time.
@@ -214,7 +261,7 @@ func objectOf(raw []byte) map[string]any {
 
 // parsed reads one element with encoding/json, by the words of the protocol.
 func parsed(raw json.RawMessage) (m Message, ok bool) {
-	m.Raw = raw
+	m.Raw, m.Count = raw, 1
 	var element, headers map[string]json.RawMessage
 	if json.Unmarshal(raw, &element) != nil || element == nil ||
 		json.Unmarshal(element["headers"], &headers) != nil || headers == nil || twice(element["headers"], "last") {

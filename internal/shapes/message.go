@@ -18,11 +18,13 @@ const (
 	ControlOther                          // a control message that this reader does not know
 )
 
-// Message is one element of a shape answer.
+// Message is one element of a shape answer, or several changes with the same headers.
 type Message struct {
 	Kind MessageKind
-	// Raw is the element as it came.
+	// Raw is the element as it came, or are the elements with a comma between each two.
 	Raw []byte
+	// Count is how many elements those are.
+	Count int
 	// Position is the place of a change in the log; BeforeAll for a row of a
 	// snapshot, which has none.
 	Position Offset
@@ -52,9 +54,9 @@ type knownHeaders struct {
 // mostKnown is how long headers may be that are kept.
 const mostKnown = 1 << 10
 
-// parse reads the headers of a framed object. The framer knows where the first nested
-// values are.
-func (k *knownHeaders) parse(raw []byte, nested []extent) (Message, error) {
+// parse reads the headers of a framed object, and says whether they are those of the one
+// before. The framer knows where the first nested values are.
+func (k *knownHeaders) parse(raw []byte, nested []extent) (m Message, like bool, err error) {
 	headers, base := usual(raw, nested)
 	if headers == nil {
 		err := members(raw, nested, func(key, value []byte, at span) error {
@@ -64,30 +66,29 @@ func (k *knownHeaders) parse(raw []byte, nested []extent) (Message, error) {
 			return nil
 		})
 		if err != nil {
-			return Message{}, err
+			return Message{}, false, err
 		}
 	}
 	if len(headers) == 0 || headers[0] != '{' {
-		return Message{}, malformed("a message has no headers object")
+		return Message{}, false, malformed("a message has no headers object")
 	}
-	if !bytes.Equal(headers, k.raw) {
-		is, err := parseHeaders(headers)
-		if err != nil {
-			return Message{}, err
-		}
-		k.raw = k.raw[:0]
-		if len(headers) <= mostKnown {
-			k.raw, k.is = append(k.raw, headers...), is
-		} else {
-			return is.of(raw, base), nil
-		}
+	if bytes.Equal(headers, k.raw) {
+		return k.is.of(raw, base), true, nil
 	}
-	return k.is.of(raw, base), nil
+	is, err := parseHeaders(headers)
+	if err != nil {
+		return Message{}, false, err
+	}
+	k.raw = k.raw[:0]
+	if len(headers) <= mostKnown {
+		k.raw, k.is = append(k.raw, headers...), is
+	}
+	return is.of(raw, base), false, nil
 }
 
 // of is a message whose headers, which begin at base, are m's.
 func (m Message) of(raw []byte, base int) Message {
-	m.Raw = raw
+	m.Raw, m.Count = raw, 1
 	if m.cutTo > 0 {
 		m.cutFrom, m.cutTo = base+m.cutFrom, base+m.cutTo
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -18,7 +19,7 @@ import (
 func readAll(s *Scanner) ([]Message, error) {
 	var all []Message
 	for {
-		m, err := s.Next()
+		m, err := s.Next(1)
 		if err == io.EOF {
 			return all, nil
 		}
@@ -136,8 +137,8 @@ func TestControlMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Message{
-		{Kind: ControlSnapshotEnd, Xmin: 746}, {Kind: Change}, {Kind: ControlMustRefetch}, {Kind: ControlOther},
-		{Kind: ControlUpToDate, LSN: 46050856}, {Kind: ControlUpToDate},
+		{Count: 1, Kind: ControlSnapshotEnd, Xmin: 746}, {Count: 1, Kind: Change}, {Count: 1, Kind: ControlMustRefetch}, {Count: 1, Kind: ControlOther},
+		{Count: 1, Kind: ControlUpToDate, LSN: 46050856}, {Count: 1, Kind: ControlUpToDate},
 	}
 	for i := range got {
 		got[i].Raw = nil
@@ -211,11 +212,11 @@ func TestScannerStaysAtItsEnd(t *testing.T) {
 		"no end of messages": {strings.NewReader(`[{"headers":{"operation":"insert"}}] {}`), ErrMalformed},
 	} {
 		s := NewScanner(c.from)
-		if _, err := s.Next(); err != nil {
+		if _, err := s.Next(1); err != nil {
 			t.Errorf("%s: %v instead of a message", name, err)
 		}
 		for range 3 {
-			if m, err := s.Next(); !errors.Is(err, c.want) || m.Raw != nil {
+			if m, err := s.Next(1); !errors.Is(err, c.want) || m.Raw != nil {
 				t.Errorf("%s: %s, %v; want %v", name, m.Raw, err, c.want)
 			}
 		}
@@ -230,7 +231,7 @@ func (idle) Read([]byte) (int, error) { return 0, nil }
 func TestScannerBoundsAMessage(t *testing.T) {
 	s := NewScanner(io.MultiReader(strings.NewReader(`[{"a":"`), endless{}))
 	s.max = 1 << 20
-	if _, err := s.Next(); !errors.Is(err, ErrMalformed) {
+	if _, err := s.Next(1); !errors.Is(err, ErrMalformed) {
 		t.Errorf("got %v", err)
 	}
 	if cap(s.buf) > 2<<20 {
@@ -315,7 +316,7 @@ func BenchmarkScanner(b *testing.B) {
 			for b.Loop() {
 				s := NewBytesScanner(body)
 				for {
-					if _, err := s.Next(); err == io.EOF {
+					if _, err := s.Next(1); err == io.EOF {
 						break
 					} else if err != nil {
 						b.Fatal(err)
@@ -336,3 +337,31 @@ func BenchmarkSubstitute(b *testing.B) {
 		}
 	}
 }
+
+// What comes together is enough as soon as it may be, and of one kind.
+func TestTogether(t *testing.T) {
+	row := func(operation string) string { return `{"headers":{"operation":"` + operation + `"}}` }
+	one := len(row("insert")) // as long as the others
+	body := "[" + strings.Join([]string{row("insert"), row("insert"), row("insert"), row("update"), row("update")}, ",") + "," + upToDateMessage + "]"
+	for enough, want := range map[int][]int{
+		0: {1, 1, 1, 1, 1, 1}, 1: {1, 1, 1, 1, 1, 1}, one: {1, 1, 1, 1, 1, 1}, one + 1: {2, 1, 2, 1}, 2*one + 1: {2, 1, 2, 1}, 2*one + 2: {3, 2, 1}, 1 << 20: {3, 2, 1},
+	} {
+		var got []int
+		s := NewBytesScanner([]byte(body))
+		for {
+			m, err := s.Next(enough)
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, m.Count)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("enough of %d: %v together, want %v", enough, got, want)
+		}
+	}
+}
+
+const upToDateMessage = `{"headers":{"control":"up-to-date"}}`

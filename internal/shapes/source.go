@@ -62,9 +62,10 @@ type Page struct {
 // Messages yields the messages of an answer, as a Scanner does.
 type Messages interface {
 	// Next gives the next message, valid until the next call, and io.EOF after
-	// the last. A *Rotated says that the shape is gone: what came so far is all
+	// the last. Others may come with it, as long as that is less than enough bytes:
+	// of 1 it is one. A *Rotated says that the shape is gone: what came so far is all
 	// there will be.
-	Next() (Message, error)
+	Next(enough int) (Message, error)
 }
 
 // Patient is a Source that asks again where its upstream fails.

@@ -134,7 +134,7 @@ func TestBodiesThatDoNotEnd(t *testing.T) {
 			d := &drip{pause: c.pause, ctx: ctx}
 			b := newBoundedBody(d, c.most, cancel)
 			start := time.Now()
-			_, err := shapes.NewScanner(b).Next() // white space, which it would skip for ever
+			_, err := shapes.NewScanner(b).Next(1) // white space, which it would skip for ever
 			endless := errors.Is(err, shapes.ErrEndless)
 			if err == nil || endless != (name != "stalls") || time.Since(start) != c.after || d.given != c.given {
 				t.Errorf("%s: %v after %s and %d bytes", name, err, time.Since(start), d.given)
@@ -156,7 +156,7 @@ func TestAnEmptyBodyIsNotNothingNew(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer page.Close()
-	if _, err := page.Messages.Next(); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := page.Messages.Next(1); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("read: %v", err)
 	}
 }

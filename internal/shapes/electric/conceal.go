@@ -68,8 +68,8 @@ type messages struct {
 	def    *shapes.Definition
 }
 
-func (m messages) Next() (shapes.Message, error) {
-	message, err := m.Scanner.Next()
+func (m messages) Next(enough int) (shapes.Message, error) {
+	message, err := m.Scanner.Next(enough)
 	if err == nil && (message.Kind == shapes.ControlMustRefetch || message.Kind == shapes.ControlOther) {
 		err = fmt.Errorf("%w: a control message that has no place in the body of a 200", shapes.ErrMalformed)
 	}

@@ -374,7 +374,7 @@ func TestASlowReaderOfALargeBodyHoldsNothing(t *testing.T) {
 		r.has()
 		before := g.shareHeld.Load()
 		for range 19_000 {
-			if _, err := r.page.Messages.Next(); err != nil {
+			if _, err := r.page.Messages.Next(1); err != nil {
 				t.Fatal(err)
 			}
 		}

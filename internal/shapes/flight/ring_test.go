@@ -219,7 +219,7 @@ func TestAHandleThatIsBack(t *testing.T) {
 // rotates is the body of a shape that is rotated at once.
 type rotates struct{}
 
-func (rotates) Next() (shapes.Message, error) { return shapes.Message{}, &shapes.Rotated{} }
+func (rotates) Next(int) (shapes.Message, error) { return shapes.Message{}, &shapes.Rotated{} }
 
 // A shape nobody asks about is forgotten after a while, and one that is asked about, if
 // only from memory, is not.

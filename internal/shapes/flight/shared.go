@@ -239,11 +239,11 @@ type replay struct {
 }
 
 // Next is shapes.Messages'.
-func (r *replay) Next() (shapes.Message, error) {
+func (r *replay) Next(enough int) (shapes.Message, error) {
 	if r.messages == nil {
 		r.messages = r.batch.Replay()
 	}
-	return r.messages.Next()
+	return r.messages.Next(enough)
 }
 
 // resumed yields what was held, and then the rest.
@@ -254,14 +254,14 @@ type resumed struct {
 }
 
 // Next is shapes.Messages'.
-func (r *resumed) Next() (shapes.Message, error) {
+func (r *resumed) Next(enough int) (shapes.Message, error) {
 	if r.held != nil {
-		m, err := r.held.Next()
+		m, err := r.held.Next(enough)
 		if err != io.EOF {
 			return m, err
 		}
 		r.held = nil
 		r.release()
 	}
-	return r.rest.Next()
+	return r.rest.Next(enough)
 }

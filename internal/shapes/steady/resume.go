@@ -42,9 +42,9 @@ func newBody(ctx context.Context, s *Source, def *shapes.Definition, pos shapes.
 }
 
 // Next is shapes.Messages'.
-func (b *body) Next() (shapes.Message, error) {
+func (b *body) Next(enough int) (shapes.Message, error) {
 	for b.err == nil {
-		m, err := b.reading.page.Messages.Next()
+		m, err := b.reading.page.Messages.Next(enough)
 		switch {
 		case err == nil:
 			if b.err = b.give(&m); b.err == nil {
@@ -76,10 +76,15 @@ func (b *body) give(m *shapes.Message) error {
 		}
 	}
 	b.ended = m.Kind == shapes.ControlUpToDate
-	b.given++
-	_, _ = b.sum.Write(m.Raw)
-	_ = b.sum.WriteByte('\n')
+	b.given += m.Count
+	note(&b.sum, m)
 	return nil
+}
+
+// note has a sum know of messages: the same of one after the other as of all together.
+func note(sum *maphash.Hash, m *shapes.Message) {
+	_, _ = sum.Write(m.Raw)
+	_ = sum.WriteByte(',')
 }
 
 // resume asks again, and skips what was given out.
@@ -128,15 +133,14 @@ func (b *body) skip() error {
 	var sum maphash.Hash
 	sum.SetSeed(b.sum.Seed())
 	for range b.given {
-		m, err := b.reading.page.Messages.Next()
+		m, err := b.reading.page.Messages.Next(1)
 		switch {
 		case err == io.EOF:
 			return errDiffers
 		case err != nil:
 			return err
 		}
-		_, _ = sum.Write(m.Raw)
-		_ = sum.WriteByte('\n')
+		note(&sum, &m)
 	}
 	if sum.Sum64() != b.sum.Sum64() {
 		return errDiffers

@@ -30,6 +30,8 @@ type answer struct {
 // replies is a Source of a log that grows between the reads.
 type replies struct {
 	snapshot bool
+	apart    bool // there is more than a comma between rows: each comes alone
+	enough   int  // that is read together
 	mu       sync.Mutex
 	answers  []answer // taken one by one
 	shift    int      // the rows are others
@@ -60,7 +62,11 @@ func (r *replies) body(a answer) string {
 	if a.upTo {
 		parts = append(parts, upToDate)
 	}
-	return "[" + strings.Join(parts, ",\n") + "]"
+	between := ","
+	if r.apart {
+		between = ",\n"
+	}
+	return "[" + strings.Join(parts, between) + "]"
 }
 
 func (r *replies) Read(context.Context, *shapes.Definition, shapes.Position) (*shapes.Page, error) {
@@ -114,7 +120,7 @@ func drain(t *testing.T, r *replies, from shapes.Position) (got []string, next s
 		defer func() { _ = page.Close() }()
 		defer func() { next = page.Next }()
 		for {
-			m, failed := page.Messages.Next()
+			m, failed := page.Messages.Next(r.enough)
 			if failed == io.EOF {
 				return
 			}
@@ -122,7 +128,13 @@ func drain(t *testing.T, r *replies, from shapes.Position) (got []string, next s
 				err = failed
 				return
 			}
-			got = append(got, string(m.Raw))
+			if m.Kind != shapes.Change {
+				got = append(got, string(m.Raw))
+				continue
+			}
+			for one := range shapes.Split(m.Raw) {
+				got = append(got, string(one))
+			}
 		}
 	})
 	return got, next, err
@@ -132,7 +144,7 @@ func drain(t *testing.T, r *replies, from shapes.Position) (got []string, next s
 func (r *replies) arrived(a answer) (n int) {
 	body := r.body(a)
 	for messages := shapes.NewScanner(strings.NewReader(body[:int(a.arrive*float64(len(body)))])); ; n++ {
-		if _, err := messages.Next(); err != nil {
+		if _, err := messages.Next(1); err != nil {
 			return n
 		}
 	}
@@ -143,7 +155,10 @@ func (r *replies) arrived(a answer) (n int) {
 // every row once, in order, no more, and an up-to-date only if it still holds.
 func TestResume(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		r := &replies{snapshot: rapid.Bool().Draw(rt, "snapshot")}
+		r := &replies{
+			snapshot: rapid.Bool().Draw(rt, "snapshot"), apart: rapid.Bool().Draw(rt, "apart"),
+			enough: rapid.IntRange(1, 200).Draw(rt, "enough"),
+		}
 		rows := rapid.IntRange(0, 6).Draw(rt, "rows")
 		given, first := 0, 0
 		add := func(a answer) {
@@ -230,7 +245,7 @@ func TestResumeNoticesOtherRows(t *testing.T) {
 		r.shift = 1
 		n := 0
 		for ; err == nil; n++ {
-			_, err = page.Messages.Next()
+			_, err = page.Messages.Next(1)
 		}
 		if !strings.Contains(err.Error(), "another one") || n == 1 {
 			t.Errorf("%d messages, then %v", n-1, err)
@@ -265,7 +280,7 @@ func TestOnceGoesOnAfterTheFirstMessage(t *testing.T) {
 			}
 			n := -1
 			for ; err == nil; n++ {
-				_, err = page.Messages.Next()
+				_, err = page.Messages.Next(1)
 			}
 			_ = page.Close()
 			if n != want || (err == io.EOF) != (want > 0) || r.open != 0 {
@@ -289,7 +304,7 @@ func TestAnUpstreamThatCutsIsNotHammered(t *testing.T) {
 			all.Go(func() {
 				page, err := s.Read(ctx, define("a"), here)
 				for err == nil {
-					_, err = page.Messages.Next()
+					_, err = page.Messages.Next(1)
 				}
 				if page != nil {
 					_ = page.Close()
@@ -314,7 +329,7 @@ func TestABreakIsAFault(t *testing.T) {
 		}
 		start := time.Now()
 		for err == nil {
-			_, err = page.Messages.Next()
+			_, err = page.Messages.Next(1)
 		}
 		_ = page.Close()
 		if err != io.EOF || time.Since(start) != firstPause {

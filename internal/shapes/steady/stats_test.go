@@ -23,7 +23,7 @@ func TestStats(t *testing.T) {
 		for _, name := range []string{"a", "b", "c"} {
 			go func() {
 				if page, err := s.Read(ctx, define(name), here); err == nil {
-					_, _ = page.Messages.Next()
+					_, _ = page.Messages.Next(1)
 					_ = page.Close()
 				}
 			}()

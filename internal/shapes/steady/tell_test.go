@@ -58,7 +58,7 @@ func TestABodyThatDoesNotEndIsGivenUp(t *testing.T) {
 		defer page.Close()
 		got := 0
 		for err == nil {
-			if _, err = page.Messages.Next(); err == nil {
+			if _, err = page.Messages.Next(1); err == nil {
 				got++
 			}
 		}
@@ -81,8 +81,8 @@ func (e endless) Read(ctx context.Context, def *shapes.Definition, pos shapes.Po
 
 type withoutEnd struct{ shapes.Messages }
 
-func (w withoutEnd) Next() (shapes.Message, error) {
-	m, err := w.Messages.Next()
+func (w withoutEnd) Next(enough int) (shapes.Message, error) {
+	m, err := w.Messages.Next(enough)
 	if err == io.EOF {
 		err = fmt.Errorf("%w, really", shapes.ErrEndless)
 	}
