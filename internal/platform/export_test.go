@@ -38,6 +38,11 @@ func Answered(err error) (status int, body []byte) {
 // AnsweredChange is how an error of a change of a run is answered.
 func AnsweredChange(err error) (status int, body []byte) { return Answered(changeError(err)) }
 
+// AnsweredItem is how an error of an item of a batch is answered.
+func AnsweredItem(index int, err error) (status int, body []byte) {
+	return Answered(itemError(index, err))
+}
+
 // WriteTriggerError answers with an error of package trigger.
 func WriteTriggerError(w http.ResponseWriter, err error) {
 	writeError(w, httptest.NewRequest(http.MethodPost, "/", nil), triggerError(err))

@@ -109,7 +109,7 @@ func TestDocumentedAnswers(t *testing.T) {
 		},
 		"GET /api/v1/runs/{run}/metadata": {{200, "", ""}, {400, "/api/v1/runs/batch_x/metadata", ""}, {404, "/api/v1/runs/run_nobody/metadata", ""}},
 		"PUT /api/v1/runs/{run}/metadata": {
-			{200, "", `{"metadata":{}}`}, {400, "", "{"}, {404, "/api/v1/runs/run_nobody/metadata", ""}, {413, "", `{"metadata":` + large + `}`}, {422, "", `{"operations":[{}]}`},
+			{200, "", `{"metadata":{}}`}, {400, "", "{"}, {404, "/api/v1/runs/run_nobody/metadata", ""}, {413, "", `{"metadata":` + large + `}`}, {422, "", `{"operations":[{"type":"set","key":"","value":1}]}`},
 		},
 		"POST /api/v1/runs/{run}/tags": {
 			{200, "", `{"tags":"a"}`}, {400, "", "{}"}, {404, "/api/v1/runs/run_nobody/tags", ""}, {413, "", large}, {422, "", `{"tags":["1","2","3","4","5","6","7","8","9","10"]}`},
