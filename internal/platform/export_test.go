@@ -2,8 +2,10 @@ package platform
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -18,6 +20,9 @@ func Routes() chi.Router {
 	new(platform).routes(r)
 	return r
 }
+
+// ListParameters are those that a list knows, in order.
+func ListParameters() []string { return slices.Sorted(maps.Keys(parameters)) }
 
 // ParseList is parseList for fuzzing.
 func ParseList(raw string, now time.Time) (runstore.Query, error) {
