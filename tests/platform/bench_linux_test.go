@@ -80,7 +80,7 @@ func TestTheBenchmarkRuns(t *testing.T) {
 	for _, synced := range []bool{false, true} {
 		s := startStage(t, synced, 500)
 		for _, v2 := range []bool{false, true} {
-			got := s.measure(t, triggered{synced: synced, v2: v2, callers: 4, keys: true}, 300*time.Millisecond)
+			got := s.measure(t, triggered{synced: synced, v2: v2, callers: 4, keys: true}, time.Second)
 			if got.runs == 0 || got.postgres <= 0 || got.redis < 0 || got.program <= 0 || got.caller <= 0 || (got.syncs > 0) != synced {
 				t.Errorf("synced %v, v2 %v: %+v", synced, v2, got)
 			}
