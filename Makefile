@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help dev build test fuzz cover lint bench bench-embedded bench-store soak soak-store soak-faults
+.PHONY: help dev build test fuzz cover lint bench bench-embedded bench-store bench-trigger soak soak-store soak-faults
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ soak-store: ## Hold the run store against its model with CHECKS seeds, on databa
 bench-store: ## Measure the run store on a million runs in each table, and the trigger path; takes minutes
 	go test -run '^$$' -timeout 60m -count 3 -benchtime 500x -bench . -v ./internal/runstore
 	go test -run '^$$' -timeout 60m -count 3 -benchtime 5000x -bench . ./internal/trigger
+
+bench-trigger: ## Measure POST trigger over HTTP, with Postgres and Redis beside it, and what takes the time; on Linux
+	go test -run '^$$' -timeout 30m -benchtime 1x -bench TriggerOverHTTP ./tests/platform
 
 soak-faults: ## Have the upstream fail in every way, for up to a minute each; takes about 40 minutes
 	FAULTS_LONG=1 go test -count=1 -timeout 0 -v ./tests/faults

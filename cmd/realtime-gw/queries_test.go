@@ -26,6 +26,7 @@ import (
 type questions struct {
 	mu    sync.Mutex
 	asked map[string]int
+	since []string // the statements since the last take
 }
 
 // TraceQueryStart implements pgx's interface of a tracer.
@@ -33,7 +34,17 @@ func (q *questions) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.T
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.asked[fmt.Sprintf("%s %q", data.SQL, data.Args)]++
+	q.since = append(q.since, data.SQL)
 	return ctx
+}
+
+// take gives the statements since the last take.
+func (q *questions) take() []string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	since := q.since
+	q.since = nil
+	return since
 }
 
 // TraceQueryEnd is the other half of the interface.

@@ -37,9 +37,7 @@ func (p *platform) createBatch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if len(body.members["runCount"]) == 0 {
-		body.wrongType("runCount", "number", "undefined")
-	}
+	body.required("runCount", "number")
 	count := body.integer("runCount", 1, 1e9)
 	tasks := body.texts("taskIdentifiers", maxName)
 	slices.Sort(tasks)

@@ -114,9 +114,7 @@ func parseLines(body []byte, count int32, now time.Time) ([]trigger.Request, err
 		if err != nil {
 			return nil, lineError(line, err)
 		}
-		if len(f.members["index"]) == 0 {
-			f.wrongType("index", "number", "undefined")
-		}
+		f.required("index", "number")
 		index := f.integer("index", 0, float64(count-1))
 		item := parseItem(f, now)
 		if err := errors.Join(refused(issues), checkLimits(item)); err != nil {
@@ -185,7 +183,7 @@ func (p *platform) fill(ctx context.Context, batch runstore.Batch, items []trigg
 		run, err := p.config.Trigger.Trigger(ctx, item)
 		if errors.Is(err, trigger.ErrTokenUsed) {
 			if there, err = p.itemsOf(ctx, batch); err == nil && there[token] == "" {
-				err = trigger.ErrBusy // another is making it
+				err = trigger.ErrTokenBusy // another is making it
 			}
 			run.FriendlyID = there[token]
 			made--
@@ -223,6 +221,9 @@ func itemToken(batch runstore.Batch, index int) string {
 }
 
 func itemError(index int, err error) error {
+	if errors.Is(err, trigger.ErrTokenBusy) { // the token is the item's, and its sender knows of none
+		err = &refusal{status: http.StatusServiceUnavailable, text: "Another request is making the same run: try again", after: time.Second, cause: err}
+	}
 	err = triggerError(err)
 	if r, ok := errors.AsType[*refusal](err); ok {
 		at := *r

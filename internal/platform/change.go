@@ -76,9 +76,7 @@ func (p *platform) reschedule(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if len(body.members["delay"]) == 0 {
-		body.wrongType("delay", "string", "undefined")
-	}
+	body.required("delay", "string")
 	until := body.delay("delay", p.config.Now())
 	if err := refused(issues); err != nil {
 		return err

@@ -2,8 +2,10 @@ package platform
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -18,6 +20,9 @@ func Routes() chi.Router {
 	new(platform).routes(r)
 	return r
 }
+
+// ListParameters are those that a list knows, in order.
+func ListParameters() []string { return slices.Sorted(maps.Keys(parameters)) }
 
 // ParseList is parseList for fuzzing.
 func ParseList(raw string, now time.Time) (runstore.Query, error) {
@@ -37,6 +42,11 @@ func Answered(err error) (status int, body []byte) {
 
 // AnsweredChange is how an error of a change of a run is answered.
 func AnsweredChange(err error) (status int, body []byte) { return Answered(changeError(err)) }
+
+// AnsweredItem is how an error of an item of a batch is answered.
+func AnsweredItem(index int, err error) (status int, body []byte) {
+	return Answered(itemError(index, err))
+}
 
 // WriteTriggerError answers with an error of package trigger.
 func WriteTriggerError(w http.ResponseWriter, err error) {

@@ -87,6 +87,13 @@ func (f fields) has(name string, want ...string) bool {
 	return true
 }
 
+// required notes that a member is missing.
+func (f fields) required(name, kind string) {
+	if len(f.members[name]) == 0 {
+		f.wrongType(name, kind, "undefined")
+	}
+}
+
 // text reads a text of at most so many characters; 0: any. It is "" if there is
 // none.
 func (f fields) text(name string, most int) string {

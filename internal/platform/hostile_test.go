@@ -43,6 +43,8 @@ func TestBadRequests(t *testing.T) {
 		"task not UTF-8":     {post, "/api/v1/tasks/a%ffb/trigger", "{}", 400, "Params Error"},
 		"long task":          {post, "/api/v1/tasks/" + long + "/trigger", "{}", 400, "Params Error"},
 		// options
+		"options null":         {post, at, `{"options":null}`, 400, `Expected object, received null at \"options\"`},
+		"item's options null":  {post, "/api/v2/tasks/batch", `{"items":[{"task":"task","options":null}]}`, 400, `received null at \"items.0.options\"`},
 		"options a list":       {post, at, `{"options":[]}`, 400, `Expected object, received array at \"options\"`},
 		"long key":             {post, at, object{"options": object{"idempotencyKey": long}}, 400, "idempotencyKey must be 2048 characters or less"},
 		"key a number":         {post, at, `{"options":{"idempotencyKey":7}}`, 400, `Expected string, received number at \"options.idempotencyKey\"`},
@@ -121,7 +123,22 @@ func TestBadRequests(t *testing.T) {
 		"tags, NUL":            {post, of + "/tags", `{"tags":["a\u0000"]}`, 400, "NUL"},
 		"tags, eleven":         {post, of + "/tags", object{"tags": strings.Split("abcdefghijk", "")}, 422, "Runs can only have 10 tags, you're trying to set 11."},
 		"metadata, a text":     {put, of + "/metadata", `{"metadata":"x"}`, 400, "metadata"},
-		"metadata, operation":  {put, of + "/metadata", `{"operations":[{"type":"explode"}]}`, 422, "operations.0.type"},
+		"operation, type":      {put, of + "/metadata", `{"operations":[{"type":"explode"}]}`, 400, "operations.0.type"},
+		"operation, no type":   {put, of + "/metadata", `{"operations":[{"type":"set","key":"a","value":1},{}]}`, 400, "operations.1.type"},
+		"operation, a Type":    {put, of + "/metadata", `{"operations":[{"Type":"set","key":"a","value":1}]}`, 400, "operations.0.type"},
+		"operation, a text":    {put, of + "/metadata", `{"parentOperations":["set"]}`, 400, `Expected object, received string at \"parentOperations.0\"`},
+		"operation, null":      {put, of + "/metadata", `{"rootOperations":[null]}`, 400, `Expected object, received null at \"rootOperations.0\"`},
+		"operations an object": {put, of + "/metadata", `{"operations":{}}`, 400, `Expected array, received object at \"operations\"`},
+		"operation, no key":    {put, of + "/metadata", `{"operations":[{"type":"delete"}]}`, 400, `Expected string, received undefined at \"operations.0.key\"`},
+		"operation, key 7":     {put, of + "/metadata", `{"operations":[{"type":"append","key":7,"value":1}]}`, 400, `Expected string, received number at \"operations.0.key\"`},
+		"operation, NUL":       {put, of + "/metadata", `{"operations":[{"type":"set","key":"a\u0000","value":1}]}`, 400, "holds a NUL"},
+		"operation, no value":  {put, of + "/metadata", `{"operations":[{"type":"remove","key":"a"}]}`, 400, `received undefined at \"operations.0.value\"`},
+		"increment by a text":  {put, of + "/metadata", `{"operations":[{"type":"increment","key":"a","value":"1"}]}`, 400, `Expected number, received string at \"operations.0.value\"`},
+		"increment by none":    {put, of + "/metadata", `{"operations":[{"type":"increment","key":"a"}]}`, 400, `Expected number, received undefined`},
+		"update by a list":     {put, of + "/metadata", `{"operations":[{"type":"update","value":[1]}]}`, 400, `Expected object, received array at \"operations.0.value\"`},
+		"operation, empty key": {put, of + "/metadata", `{"operations":[{"type":"set","key":"","value":1}]}`, 422, "operations.0.key is empty"},
+		"operation, bad path":  {put, of + "/metadata", `{"operations":[{"type":"set","key":"$.a[x]","value":1}]}`, 422, "operations.0.key is a path"},
+		"operation, deep":      {put, of + "/metadata", `{"operations":[{"type":"set","key":"a","value":` + strings.Repeat("[", 1001) + strings.Repeat("]", 1001) + `}]}`, 422, "operations.0.value"},
 		"metadata, numbers":    {put, of + "/metadata", `{"operations":[7]}`, 400, "operations"},
 		"metadata, large":      {put, of + "/metadata", object{"metadata": object{"a": strings.Repeat("x", 300<<10)}}, 413, "metadata"},
 		"metadata, 3 MB":       {put, of + "/metadata", object{"metadata": object{"a": strings.Repeat("x", 3<<20)}}, 413, "too large"},
@@ -181,6 +198,18 @@ func TestBusyToken(t *testing.T) {
 	platform.WriteTriggerError(w, trigger.ErrTokenBusy)
 	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "1" || !strings.Contains(w.Body.String(), "one-time use token") || strings.Contains(w.Body.String(), "Idempotency") {
 		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+}
+
+// Who sends the items of a batch that another is making is told of no key or token: those
+// of items are not the sender's.
+func TestBusyItem(t *testing.T) {
+	const want = `{"error":"Item 3: Another request is making the same run: try again"}`
+	if status, body := platform.AnsweredItem(3, trigger.ErrTokenBusy); status != http.StatusServiceUnavailable || string(body) != want {
+		t.Errorf("%d %s", status, body)
+	}
+	if _, body := platform.AnsweredItem(3, trigger.ErrBusy); !strings.Contains(string(body), "Item 3: Idempotency claim") {
+		t.Errorf("of an item's own key: %s", body)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"io"
 	"net"
 	"net/http"
@@ -26,7 +27,18 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/trigger"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+// TestMain lets the property test try few cases in the suite.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
+	if !asked {
+		if err := flag.Set("rapid.checks", "20"); err != nil {
+			panic(err)
+		}
+	}
+	pgtest.Main(m)
+}
 
 // world is the API on a database of its own.
 type world struct {

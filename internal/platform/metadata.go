@@ -59,9 +59,7 @@ func (p *platform) putMetadata(w http.ResponseWriter, r *http.Request) error {
 		if err := trigger.CheckOperations(name, elements(body.members[name])); err != nil {
 			return triggerError(err)
 		}
-		if json.Unmarshal(body.members[name], operations) != nil {
-			body.wrong(name, "is not a list of operations")
-		}
+		*operations = body.operations(name)
 	}
 	if err := refused(issues); err != nil {
 		return err

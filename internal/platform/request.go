@@ -118,7 +118,7 @@ func payloadOf(f fields, mediaType string) (payload, of string) {
 // metadataOf is metadata as it is stored: an object, or the JSON of one.
 func metadataOf(options fields) (metadata, of string) {
 	of = options.text("metadataType", 256)
-	if !options.has("metadata", "object", "string") {
+	if !options.has("metadata", "object", "string", "null") || kindOf(options.members["metadata"]) == "null" {
 		return "", of
 	}
 	if kindOf(options.members["metadata"]) == "string" {

@@ -20,9 +20,7 @@ func (p *platform) addTags(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if len(body.members["tags"]) == 0 {
-		body.wrongType("tags", "string or array", "undefined")
-	}
+	body.required("tags", "string or array")
 	tags := slices.DeleteFunc(body.texts("tags", trigger.MaxTag), func(tag string) bool { return tag == "" })
 	if err := refused(issues); err != nil {
 		return err

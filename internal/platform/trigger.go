@@ -146,6 +146,9 @@ func claimsOf(who *auth.Principal) claims { return claims{who.Environment.ID, tr
 
 // triggerError gives what package trigger refuses the platform's status and text.
 func triggerError(err error) error {
+	if _, ok := errors.AsType[*refusal](err); ok {
+		return err // it is put into words already
+	}
 	if e, ok := errors.AsType[*trigger.InvalidError](err); ok {
 		status := http.StatusUnprocessableEntity
 		if e.TooLarge {
@@ -171,9 +174,6 @@ func triggerError(err error) error {
 		return &refusal{status: http.StatusServiceUnavailable, text: "Another request with this one-time use token is still at work: try again", after: time.Second, cause: err}
 	case errors.Is(err, trigger.ErrBusy):
 		return &refusal{status: http.StatusServiceUnavailable, text: "Idempotency claim resolution timed out", after: time.Second, cause: err}
-	}
-	if _, ok := errors.AsType[*refusal](err); ok {
-		return err
 	}
 	return unavailable(err)
 }

@@ -45,6 +45,18 @@ func TestPayloads(t *testing.T) {
 	}
 }
 
+// Metadata that is null is none, as on the platform.
+func TestMetadataNull(t *testing.T) {
+	w := newWorld(t)
+	id, err := runid.ParseRun(w.trigger("task", object{"metadata": nil}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run, err := w.store.FindByFriendlyID(t.Context(), w.demo.EnvironmentID, id); err != nil || run.Metadata != nil {
+		t.Errorf("%v, %v", run.Metadata, err)
+	}
+}
+
 // A backslash before u0000 is a text of six characters, and no NUL.
 func TestContextWithABackslash(t *testing.T) {
 	w := newWorld(t)

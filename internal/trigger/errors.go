@@ -59,8 +59,8 @@ var (
 	// again, and gets the run of its key if there is one.
 	ErrBusy = errors.New("another request with the same key or token is still at work")
 
-	// ErrTokenBusy is the ErrBusy of who waited for another with the same one-time-use
-	// token.
+	// ErrTokenBusy is the ErrBusy of a one-time-use token: of who waited for another with
+	// it, or does not know whether its own row was written.
 	ErrTokenBusy = fmt.Errorf("the one-time-use token is claimed: %w", ErrBusy)
 
 	// ErrBuffered says that a parent was to wait for a run that is in the platform's

@@ -24,13 +24,14 @@ type hold struct {
 	life  time.Duration
 	until time.Time // by then the claim is over at the earliest
 	open  bool      // it is not known whether it was claimed, and others may have it too
+	late  error     // what a trigger is told whose work has to end before it is done
 }
 
 // enter takes a slot, and waits for another who has it. Either it gives a hold, or
 // the run that came of the slot. Where claims cannot be had it gives an open hold:
 // at once, unless another was seen at work, who then has the time that one waits for.
 func (s *Service) enter(ctx context.Context, slot claims.Slot, life time.Duration) (h *hold, run string, err error) {
-	h = &hold{slot: slot, owner: rand.Text(), life: life}
+	h = &hold{slot: slot, owner: rand.Text(), life: life, late: ErrBusy}
 	deadline := time.Now().Add(s.wait)
 	for seen := false; ; {
 		h.until = time.Now().Add(life)
@@ -74,7 +75,7 @@ func (s *Service) under(ctx context.Context, h *hold, work func(context.Context)
 		return result, err
 	}
 	ctx = context.WithoutCancel(ctx)
-	bounded, cancel := context.WithDeadlineCause(ctx, h.until.Add(-claimMargin), ErrBusy)
+	bounded, cancel := context.WithDeadlineCause(ctx, h.until.Add(-claimMargin), h.late)
 	defer cancel()
 	result, err := work(bounded)
 	if err != nil && bounded.Err() != nil {

@@ -68,11 +68,12 @@ func TestWorkEndsBeforeItsClaim(t *testing.T) {
 				start := time.Now()
 				ctx, leave := context.WithCancel(t.Context())
 				leave()
+				h.late = ErrTokenBusy
 				_, err := s.under(ctx, h, func(ctx context.Context) (Result, error) {
 					<-ctx.Done()
 					return Result{}, c.err(ctx)
 				})
-				if took := time.Since(start); took != life-time.Second || !errors.Is(err, ErrBusy) {
+				if took := time.Since(start); took != life-time.Second || !errors.Is(err, ErrTokenBusy) {
 					t.Errorf("it ended after %v: %v", took, err)
 				}
 				if got := memory.state(t, h.slot); got != c.then {

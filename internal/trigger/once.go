@@ -164,6 +164,7 @@ func (s *Service) unused(ctx context.Context, n runstore.NewRun) (Result, error)
 	if held == nil {
 		return Result{}, ErrTokenUsed
 	}
+	held.late = ErrTokenBusy
 	return s.under(ctx, held, func(ctx context.Context) (Result, error) {
 		if own, was, err := s.used(ctx, n); was || err != nil {
 			return own, err

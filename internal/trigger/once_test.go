@@ -226,16 +226,35 @@ func (m *meeting) RunTableV2(string) bool {
 	return true
 }
 
-// Without Redis the bound of TestRedisDies is reached when two triggers do not see
-// each other and the flag is turned between them. Who comes later gets v2's run.
+// Without Redis, because it is dead or none is configured, the bound of TestRedisDies is
+// reached when two triggers do not see each other and the flag is turned between them. Who
+// comes later gets v2's run; but if none is configured, the instance's own for 30 seconds.
 func TestWhatIsLostWithoutRedis(t *testing.T) {
 	server := redistest.Start(t)
 	server.Kill()
 	f := newFixture(t, nil)
-	flags := &meeting{both: make(chan struct{})}
-	services := []*trigger.Service{f.instance(t, flags, shared(t, server)), f.instance(t, flags, shared(t, server))}
+	for name, of := range map[string]func() claims.Claims{
+		"dead": func() claims.Claims { return shared(t, server) },
+		"none": func() claims.Claims { return nil }, // each instance has slots of its own
+	} {
+		t.Run(name, func(t *testing.T) {
+			flags := &meeting{both: make(chan struct{})}
+			services := []*trigger.Service{f.instance(t, flags, of()), f.instance(t, flags, of())}
+			later := services
+			if name == "none" { // what an instance has published it answers with, until that ends
+				later = []*trigger.Service{f.instance(t, flags, of()), f.instance(t, flags, of())}
+			}
+			f.losesOne(t, name, services, later)
+		})
+	}
+}
+
+// losesOne has two instances, whose flag is turned between them, make two runs of a key.
+// Those that come later are told of one.
+func (f *fixture) losesOne(t *testing.T, key string, services, later []*trigger.Service) {
+	t.Helper()
 	withKey := func(int) trigger.Request {
-		return request(func(r *trigger.Request) { r.IdempotencyKey = "x" })
+		return request(func(r *trigger.Request) { r.IdempotencyKey = key })
 	}
 	tables := map[runid.Table]string{}
 	for _, o := range together(t.Context(), 2, services, withKey, 0, nothing) {
@@ -247,12 +266,12 @@ func TestWhatIsLostWithoutRedis(t *testing.T) {
 	if len(tables) != 2 {
 		t.Fatalf("the runs are in %v", tables)
 	}
-	for _, o := range together(t.Context(), 20, services, withKey, 0, nothing) {
+	for _, o := range together(t.Context(), 20, later, withKey, 0, nothing) {
 		if o.err != nil || !o.IsCached || o.FriendlyID != tables[runid.V2] {
 			t.Fatalf("%+v, %v, want %s", o.Result, o.err, tables[runid.V2])
 		}
 	}
-	if n := f.count(t, `"idempotencyKey" = 'x'`); n != 2 {
+	if n := f.count(t, `"idempotencyKey" = $1`, key); n != 2 {
 		t.Errorf("%d runs", n)
 	}
 }

@@ -8,6 +8,9 @@
 // triggered. The test turns the organization's flag, as operators do, whenever the
 // script asks for it, so that new runs go now to one table and now to the other.
 //
+// A benchmark beside it, on Linux, measures what triggers over HTTP take of Postgres,
+// Redis, the program and its callers.
+//
 // Whatever the SDK prints to the console, and every error in the program's log, is
 // a failure.
 package platform

@@ -59,7 +59,7 @@ func startDev(t *testing.T) dev {
 }
 
 // turn sets the organization's flag, as an operator does.
-func (d dev) turn(t *testing.T, on bool) {
+func (d dev) turn(t testing.TB, on bool) {
 	t.Helper()
 	url := d.URL + "/admin/v1/orgs/" + d.OrganizationID + "/run-table-v2"
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, strings.NewReader(fmt.Sprintf(`{"runTableV2":%v}`, on)))
