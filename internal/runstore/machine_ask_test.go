@@ -2,6 +2,7 @@ package runstore_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -112,7 +113,16 @@ func invoke(ctx context.Context, store any, method string, args []any) (any, err
 func shown(args []any) string {
 	var texts []string
 	for _, arg := range args {
-		texts = append(texts, strings.TrimSpace(cmp.Diff(nil, arg)))
+		switch arg.(type) {
+		case runid.Friendly, []runid.Friendly: // whose fields nobody sees
+			texts = append(texts, fmt.Sprint(arg))
+		default:
+			text, err := json.Marshal(arg)
+			if err != nil {
+				text = []byte(err.Error())
+			}
+			texts = append(texts, string(text))
+		}
 	}
 	return strings.Join(texts, ", ")
 }

@@ -31,19 +31,25 @@ func (m *machine) anyRun(t *rapid.T) runstore.Run {
 		id := m.mint.Mint(oneOf(t, "table", tables()...))
 		return runstore.Run{ID: id, FriendlyID: runid.FormatRun(id), EnvironmentID: m.env(t), ParentRunID: m.pointer(t, "parent"), RootRunID: m.pointer(t, "root")}
 	}
-	if rarely(t, "from elsewhere") {
-		run.EnvironmentID = m.env(t)
-	}
+	run.EnvironmentID = m.mostly(t, run.EnvironmentID)
 	return run
+}
+
+// mostly is an environment, or now and then another, whose own something is not.
+func (m *machine) mostly(t *rapid.T, env string) string {
+	if between(t, "from elsewhere", 0, 3) == 3 {
+		return m.env(t)
+	}
+	return env
 }
 
 func (m *machine) key(t *rapid.T) runstore.Key { return m.anyRun(t).Key() }
 
-// waiting is the key of a run that waits for a version, mostly.
+// waiting is the key of a run that waits for a version, mostly, and mostly its own.
 func (m *machine) waiting(t *rapid.T) runstore.Key {
 	for _, run := range m.naive.primary.runs {
 		if waits(run) && rapid.Bool().Draw(t, "this") {
-			return run.Key()
+			return runstore.Key{EnvironmentID: m.mostly(t, run.EnvironmentID), ID: run.ID}
 		}
 	}
 	return m.key(t)
@@ -98,11 +104,8 @@ func (m *machine) anyBatch(t *rapid.T) runstore.Batch {
 	is := m.naive.primary.batches
 	b := runstore.Batch{ID: "gone", FriendlyID: "batch_gone", EnvironmentID: m.env(t)}
 	if len(is) > 0 && !rarely(t, "one that is not there") {
-		env := b.EnvironmentID
 		b = oneOf(t, "batch", is...)
-		if rarely(t, "from elsewhere") {
-			b.EnvironmentID = env
-		}
+		b.EnvironmentID = m.mostly(t, b.EnvironmentID)
 	}
 	if rarely(t, "it names others") {
 		b.RunIDs = m.someNames(t)
@@ -110,11 +113,11 @@ func (m *machine) anyBatch(t *rapid.T) runstore.Batch {
 	return b
 }
 
-// open is the key of a batch that is not sealed yet, mostly.
+// open is the key of a batch that is not sealed yet, mostly, and mostly its own.
 func (m *machine) open(t *rapid.T) runstore.Key {
 	for _, b := range m.naive.primary.batches {
 		if !b.Sealed && rapid.Bool().Draw(t, "this") {
-			return b.Key()
+			return runstore.Key{EnvironmentID: m.mostly(t, b.EnvironmentID), ID: b.ID}
 		}
 	}
 	return m.anyBatch(t).Key()

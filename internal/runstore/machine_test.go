@@ -35,14 +35,17 @@ func TestModel(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			m := newMachine(f)
 			m.backup = newBackup(t, f, behind)
-			steps := []func(*rapid.T){
-				m.create, m.create, m.create, m.write, m.write, m.write, m.read, m.read, m.read, m.read,
-				m.flip, m.copy, m.delete, m.level, m.locked, m.inTransaction, m.walk, m.walkAmid, m.backAndForth,
+			reads := []func(*rapid.T){m.read, m.read, m.read, m.walk, m.flip, m.level}
+			writes := []func(*rapid.T){
+				m.create, m.create, m.create, m.write, m.write, m.write, m.copy, m.delete, m.locked, m.inTransaction, m.walkAmid, m.backAndForth,
 			}
-			t.Repeat(map[string]func(*rapid.T){"step": func(t *rapid.T) {
-				oneOf(t, "step", steps...)(t)
-				m.sameRows(t)
-			}})
+			t.Repeat(map[string]func(*rapid.T){
+				"read": func(t *rapid.T) { oneOf(t, "step", reads...)(t) },
+				"write": func(t *rapid.T) {
+					oneOf(t, "step", writes...)(t)
+					m.sameRows(t)
+				},
+			})
 		})
 	})
 }
