@@ -54,8 +54,11 @@ func (m *machine) level(t *rapid.T) {
 }
 
 // either is the machine with one of three stores: that of the primary, one that has a
-// replica, and that one's own on the primary.
+// replica, and that one's own on the primary. In a transaction there is one.
 func (m *machine) either(t *rapid.T) *machine {
+	if m.backup == nil {
+		return m
+	}
 	it := *m
 	it.backup = nil // it is chosen once
 	switch oneOf(t, "store", "the primary's", "with a replica", "on its primary") {
@@ -73,6 +76,7 @@ var errMine = errors.New("mine")
 // inTransaction does a few things in a transaction, that see each other, and then it
 // was all done or nothing of it.
 func (m *machine) inTransaction(t *rapid.T) {
+	m = m.either(t)
 	tx, err := m.pool.Begin(m.ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -114,8 +118,9 @@ func (m *machine) few(t *rapid.T) error {
 
 // locked does a few things with a run that it holds, and keeps them or not.
 func (m *machine) locked(t *rapid.T) {
+	m = m.either(t)
 	key := m.key(t)
-	want, miss := m.naive.FindByID(m.ctx, key)
+	want, miss := m.naive.onPrimary().FindByID(m.ctx, key)
 	in := *m
 	in.naive, in.db, in.backup = m.naive.in(), nil, nil // its transaction is the store's own
 	called, said := false, runstore.ErrNotFound

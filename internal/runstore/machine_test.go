@@ -83,13 +83,13 @@ func (m *machine) create(t *rapid.T) {
 	}
 }
 
+// write and read ask a store with a replica, or one without.
 func (m *machine) write(t *rapid.T) {
 	for range between(t, "writes", 1, 5) {
-		m.ask(t, oneOf(t, "write", writeMethods()...))
+		m.either(t).ask(t, oneOf(t, "write", writeMethods()...))
 	}
 }
 
-// read asks a store with a replica, or one without.
 func (m *machine) read(t *rapid.T) {
 	for range between(t, "reads", 1, 8) {
 		m.either(t).ask(t, oneOf(t, "read", readMethods()...))
