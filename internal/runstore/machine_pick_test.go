@@ -43,7 +43,14 @@ func (m *machine) mostly(t *rapid.T, env string) string {
 	return env
 }
 
-func (m *machine) key(t *rapid.T) runstore.Key { return m.anyRun(t).Key() }
+// key is a run's, every other time the newest's, so that much is done to the same one.
+func (m *machine) key(t *rapid.T) runstore.Key {
+	if runs := m.naive.primary.runs; len(runs) > 0 && rapid.Bool().Draw(t, "the newest") {
+		newest := runs[len(runs)-1]
+		return runstore.Key{EnvironmentID: m.mostly(t, newest.EnvironmentID), ID: newest.ID}
+	}
+	return m.anyRun(t).Key()
+}
 
 // waiting is the key of a run that waits for a version, mostly, and mostly its own.
 func (m *machine) waiting(t *rapid.T) runstore.Key {
