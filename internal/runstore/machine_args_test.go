@@ -98,7 +98,7 @@ func (m *machine) args(t *rapid.T, method string) []any {
 		b := m.anyBatch(t)
 		return []any{b.EnvironmentID, orIts(t, b.IdempotencyKey, oneOf(t, "key", idempotencyKeys...))}
 	case "FindFamily":
-		return []any{m.anyRun(t)}
+		return []any{m.relative(t)}
 	case "FindBatchRuns":
 		return []any{m.anyBatch(t)}
 	case "EnvironmentsWithRuns":

@@ -9,7 +9,8 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 )
 
-func (m *machine) env(t *rapid.T) string { return oneOf(t, "env", m.envs...) }
+// env is often the first, which has the most runs.
+func (m *machine) env(t *rapid.T) string { return oneOf(t, "env", append(m.envs, m.envs[0])...) }
 
 // someEnvs are some of the environments, and one that has no runs.
 func (m *machine) someEnvs(t *rapid.T) []string {
@@ -88,13 +89,24 @@ func (m *machine) someNames(t *rapid.T) []string {
 	return someOf(t, "names", 4, append(names, "run_gone")...)
 }
 
-// pointer is a run's id of whichever environment, or nothing's.
+// pointer is a run's id of whichever environment, or nothing's. Many point to the first.
 func (m *machine) pointer(t *rapid.T, what string) *string {
 	ids := []string{"gone"}
 	for _, run := range m.naive.primary.runs {
 		ids = append(ids, run.ID)
 	}
+	if len(ids) > 1 && rapid.Bool().Draw(t, "the first") {
+		return &ids[1]
+	}
 	return maybe(t, what, ids...)
+}
+
+// relative is a run, every other time the one that many point to.
+func (m *machine) relative(t *rapid.T) runstore.Run {
+	if runs := m.naive.primary.runs; len(runs) > 0 && rapid.Bool().Draw(t, "the first") {
+		return runs[0]
+	}
+	return m.anyRun(t)
 }
 
 func (m *machine) batchPointer(t *rapid.T) *string {

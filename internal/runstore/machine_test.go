@@ -83,10 +83,14 @@ func (m *machine) create(t *rapid.T) {
 	}
 }
 
-// write and read ask a store with a replica, or one without.
+// write and read ask a store with a replica, or one without. Much is written twice: what
+// a write has to leave as it is was often written by one of the same kind.
 func (m *machine) write(t *rapid.T) {
-	for range between(t, "writes", 1, 5) {
-		m.either(t).ask(t, oneOf(t, "write", writeMethods()...))
+	for range between(t, "writes", 1, 3) {
+		method := oneOf(t, "write", writeMethods()...)
+		for range between(t, "times", 1, 2) {
+			m.either(t).ask(t, method)
+		}
 	}
 }
 
