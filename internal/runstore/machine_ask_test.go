@@ -90,7 +90,7 @@ func (m *machine) call(t *rapid.T, method string, args ...any) (any, error) {
 	}
 	if gotErr == nil {
 		want = m.samePlaces(t, got, want)
-		if got, want := comparable(args, got), comparable(args, want); !reflect.DeepEqual(got, want) {
+		if got, want := plain(args, got), plain(args, want); !reflect.DeepEqual(got, want) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Fatalf("%s(%s) (-want +got):\n%s", method, shown(args), diff)
 			}
@@ -183,8 +183,8 @@ func (m *machine) samePlaces(t *rapid.T, got, want any) any {
 	return wanted
 }
 
-// comparable is what a method gave, sorted where it has no order, and nothing as none.
-func comparable(args []any, v any) any {
+// plain is what a method gave, sorted where it has no order, and nothing as none.
+func plain(args []any, v any) any {
 	switch v := v.(type) {
 	case []runstore.Run:
 		ordered := false

@@ -42,6 +42,7 @@ func (m *machine) newRun(t *rapid.T) runstore.NewRun {
 	return r
 }
 
+// newBatch is a batch to be made, now and then with something that is taken or missing.
 func (m *machine) newBatch(t *rapid.T) runstore.NewBatch {
 	b := some[runstore.NewBatch](t, "batch")
 	b.ID, b.EnvironmentID, b.RunIDs = m.mint.Mint(runid.Legacy), m.env(t), m.someNames(t)

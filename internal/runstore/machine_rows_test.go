@@ -35,12 +35,12 @@ func (m *machine) sameRows(t *rapid.T) {
 		return strings.Compare(a.ID, b.ID)
 	})
 	columns := columnsOf[runstore.Run]()
-	m.compare(t, "the runs", want, rowsOfAll[tableRow](m, t, `
+	m.compare(t, "the runs", want, tableRows[tableRow](m, t, `
 		SELECT * FROM (SELECT false AS "inV2", `+columns+` FROM "TaskRun" WHERE "runtimeEnvironmentId" = ANY($1)
 		UNION ALL SELECT true, `+columns+` FROM task_run_v2 WHERE "runtimeEnvironmentId" = ANY($1)) r
 		ORDER BY "inV2", id COLLATE "C"`))
 	batches := slices.SortedFunc(slices.Values(m.naive.primary.batches), func(a, b runstore.Batch) int { return strings.Compare(a.ID, b.ID) })
-	m.compare(t, "the batches", batches, rowsOfAll[runstore.Batch](m, t,
+	m.compare(t, "the batches", batches, tableRows[runstore.Batch](m, t,
 		`SELECT `+columnsOf[runstore.Batch]()+` FROM "BatchTaskRun" WHERE "runtimeEnvironmentId" = ANY($1) ORDER BY id COLLATE "C"`))
 }
 
@@ -53,7 +53,8 @@ func (m *machine) compare(t *rapid.T, what string, want, got any) {
 	}
 }
 
-func rowsOfAll[T any](m *machine, t *rapid.T, sql string) []T {
+// tableRows are the rows of the machine's environments that a statement gives.
+func tableRows[T any](m *machine, t *rapid.T, sql string) []T {
 	rows, err := m.db.Query(m.ctx, sql, m.envs)
 	if err != nil {
 		t.Fatal(err)
