@@ -1,7 +1,6 @@
 package runstore_test
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -9,40 +8,91 @@ import (
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 )
 
-// naive is a store of runs in memory, with no tables, no statements and no
-// indexes: what runstore has to be like from outside.
-type naive struct{ runs []*runstore.Run }
-
-func (n *naive) create(r runstore.NewRun, now time.Time) bool {
-	for _, run := range n.runs {
-		if r.IdempotencyKey != nil && run.IdempotencyKey != nil && run.Table() == runid.Home(r.ID) && // an index for each table
-			run.EnvironmentID == r.EnvironmentID && run.TaskIdentifier == r.TaskIdentifier && *run.IdempotencyKey == *r.IdempotencyKey {
-			return false
-		}
-	}
-	n.runs = append(n.runs, &runstore.Run{
-		ID: r.ID, FriendlyID: "run_" + r.ID, Engine: "V2", Status: runstore.Pending, TaskIdentifier: r.TaskIdentifier, Payload: r.Payload, PayloadType: "application/json",
-		TraceID: r.TraceID, SpanID: r.SpanID, EnvironmentID: r.EnvironmentID, ProjectID: r.ProjectID, Queue: "task/" + r.TaskIdentifier, WorkerQueue: "main",
-		CreatedAt: r.CreatedAt, UpdatedAt: now, Tags: r.Tags, BulkActionGroupIDs: []string{}, RealtimeStreams: []string{}, IdempotencyKey: r.IdempotencyKey,
-		RootRunID: r.RootRunID, ParentRunID: r.ParentRunID, BatchID: r.BatchID,
-		SeedMetadataType: "application/json", MetadataType: "application/json", MetadataVersion: 1, OutputType: "application/json", RealtimeStreamsVersion: "v1",
-	})
-	return true
+// naive is a store of runs in memory, of slices and loops: what runstore has to be
+// like from outside. It has the methods of a runstore.Store, by the same names and
+// with the same arguments and results.
+type naive struct {
+	now     func() time.Time // to the millisecond
+	primary *rows
+	replica *rows               // nil for none: what the primary was when they were last level
+	places  map[string]standing // what the texts between pages stand for
 }
 
-// find gives the runs of an environment that a filter of the machine's selects,
-// oldest first.
-func (n *naive) find(env string, f runstore.Filter) []runstore.Run {
-	var found []runstore.Run
-	for _, run := range n.runs {
-		if run.EnvironmentID == env && selects(f, run) {
-			found = append(found, *run)
+// rows are what is stored. Of a run that is in both tables, runs has what v2 says,
+// and stale what "TaskRun" says, which counts for nothing but for its indexes.
+type rows struct {
+	runs, stale []runstore.Run
+	batches     []runstore.Batch
+}
+
+// copied are the same rows, whatever happens to these. What a row points to is never
+// changed, so it may be shared.
+func (r *rows) copied() *rows {
+	return &rows{slices.Clone(r.runs), slices.Clone(r.stale), slices.Clone(r.batches)}
+}
+
+// in are the rows that a table has.
+func (r *rows) in(table runid.Table) []runstore.Run {
+	var in []runstore.Run
+	for _, run := range r.runs {
+		if run.Table() == table {
+			in = append(in, run)
 		}
 	}
-	slices.SortFunc(found, func(a, b runstore.Run) int {
-		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), slices.Compare([]byte(a.ID), []byte(b.ID)))
-	})
+	if table == runid.Legacy {
+		in = append(in, r.stale...)
+	}
+	return in
+}
+
+// in is the store inside a transaction, which ends with kept or without.
+func (n *naive) in() *naive {
+	return &naive{now: n.now, primary: n.primary.copied(), places: n.places}
+}
+
+func (n *naive) onPrimary() *naive {
+	return &naive{now: n.now, primary: n.primary, places: n.places}
+}
+
+// listed are the rows that lists are read from.
+func (n *naive) listed() *rows {
+	if n.replica != nil {
+		return n.replica
+	}
+	return n.primary
+}
+
+// named is a row by which one asks by name: the replica's, and where that has none the
+// primary's.
+func named[T any](n *naive, find func(from *rows) (T, bool)) (T, error) {
+	for _, from := range []*rows{n.listed(), n.primary} {
+		if row, ok := find(from); ok {
+			return row, nil
+		}
+	}
+	var none T
+	return none, runstore.ErrNotFound
+}
+
+// find gives the runs of an environment that a filter selects, oldest first.
+func (r *rows) find(env string, f runstore.Filter) []runstore.Run {
+	var found []runstore.Run
+	for _, run := range r.runs {
+		if run.EnvironmentID == env && selects(f, &run) {
+			found = append(found, run)
+		}
+	}
+	slices.SortFunc(found, older)
 	return found
+}
+
+// older compares runs by their creation, and where that is the same by the bytes of
+// their ids.
+func older(a, b runstore.Run) int {
+	if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
+		return c
+	}
+	return slices.Compare([]byte(a.ID), []byte(b.ID))
 }
 
 // selects says that a run satisfies every field of a filter that is set.

@@ -74,6 +74,42 @@ func TestPages(t *testing.T) {
 	})
 }
 
+// Runs of one millisecond, with ids of both formats, are in the order of their ids'
+// bytes, whatever a database takes to be the order of texts.
+func TestPagesOfOneMillisecond(t *testing.T) {
+	eachCollation(t, func(t *testing.T, f fixture) {
+		ids := []string{"a-1", "A-1", "b-1", "B-1", "a1", "A1", "z", "Z"} // of "TaskRun"
+		for _, letter := range []string{"a", "A", "b", "B", "z", "Z"} {
+			id := f.mint.Mint(runid.V2)
+			ids = append(ids, "1"+letter+id[2:], "0"+letter+id[2:])
+		}
+		for _, id := range ids {
+			r := f.newRun(runid.Legacy)
+			r.ID, r.CreatedAt = id, at(0)
+			f.create(t, r)
+		}
+		var byDatabase []string
+		err := f.pool.QueryRow(t.Context(), `SELECT array_agg(id ORDER BY id) FROM unnest($1::text[]) id`, ids).Scan(&byDatabase)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := sorted(ids)
+		if same, inC := slices.Equal(byDatabase, want), strings.HasSuffix(t.Name(), "/C"); same != inC {
+			t.Fatalf("the database has the order of the bytes: %v", same)
+		}
+		c := contract{fixture: f, env: env}
+		for _, order := range []runstore.Order{runstore.OldestFirst, runstore.NewestFirst} {
+			for limit := 1; limit <= 7; limit++ {
+				forth, back := c.walk(t, runstore.Query{EnvironmentID: env, Order: order, Limit: limit})
+				if !slices.Equal(forth, want) || !slices.Equal(back, want) {
+					t.Errorf("order %d, %d at a time:\n forth %v\n  back %v\n  want %v", order, limit, forth, back, want)
+				}
+			}
+			slices.Reverse(want)
+		}
+	})
+}
+
 func TestWithoutLarge(t *testing.T) {
 	eachPlacement(t, func(t *testing.T, c contract) {
 		want := c.make(t, func(r *runstore.NewRun) {
