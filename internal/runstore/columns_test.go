@@ -53,12 +53,12 @@ func everything(t *testing.T, id string) (r runstore.NewRun, row map[string]any)
 		text, number := fmt.Sprint(name, " of ", id), int32(i+2)
 		moment := time.Date(2026, 2, 1, 12, 0, i, 0, time.UTC)
 		var value, kept any
-		switch {
-		case name == "ID":
+		switch name {
+		case "ID":
 			value, kept = id, id
-		case name == "Status":
+		case "Status":
 			value, kept = runstore.Delayed, "DELAYED"
-		case name == "EnvironmentType":
+		case "EnvironmentType":
 			value, kept = "PREVIEW", "PREVIEW"
 		default:
 			switch fields.Field(i).Interface().(type) {
