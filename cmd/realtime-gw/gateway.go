@@ -45,6 +45,7 @@ type parts struct {
 	maxAge   time.Duration
 	slots    limits.Concurrency // nil: counted in this process
 	limit    int
+	listTime time.Duration // as of runstore.Config
 	metrics  *metrics.Metrics
 	traces   *tracing.Tracing // nil: none
 	admin    http.Handler     // nil: no door for operators
@@ -74,7 +75,7 @@ func assemble(p parts) (*assembly, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := runstore.New(runstore.Config{Primary: p.primary, Replica: p.replica})
+	store, err := runstore.New(runstore.Config{Primary: p.primary, Replica: p.replica, ListTime: p.listTime})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,7 @@ type serveCommand struct {
 	MaxAgeMs     int64         `name:"max-created-at-age-ms" help:"How far back a tag feed may reach, in milliseconds." env:"REALTIME_MAXIMUM_CREATED_AT_FILTER_AGE_IN_MS" default:"86400000"`
 	RedisURL     string        `help:"A Redis through which instances, and the platform, count live subscriptions together, such as redis://redis:6379. Without it each instance counts its own." env:"REDIS_URL"`
 	PlatformAPI  bool          `name:"platform-api" help:"Serve the platform's REST API over the run tables as well." env:"REALTIME_GW_PLATFORM_API"`
+	ListTime     time.Duration `help:"How long Postgres may take for a list of runs. 0s: as long as it allows by itself." env:"REALTIME_GW_LIST_TIME" default:"10s"`
 	Platform     string        `name:"platform-origin" help:"Base URL of the platform, which gets what is not served here of /api and /realtime/v1/streams. Without it that is a 501." env:"PLATFORM_ORIGIN"`
 	Drain        time.Duration `help:"How long the end takes, after SIGTERM: meanwhile /readyz fails, and those who wait are sent away one after another. A second SIGTERM cuts it short." env:"REALTIME_GW_DRAIN" default:"25s"`
 	Admitted     string        `name:"electric-max-concurrent-requests" help:"What Electric was told with this variable, if it was: calls that may make a shape, and others, as {\"initial\":300,\"existing\":10000}. It is asked for four fifths of that." env:"ELECTRIC_MAX_CONCURRENT_REQUESTS"`
@@ -62,7 +64,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 	made := parts{
 		keys: keys, maxAge: time.Duration(c.MaxAgeMs) * time.Millisecond, limit: c.Limit, metrics: metrics.New(), log: log, admitted: admitted,
 		each: flight.PerEnvironment{Definitions: c.EachFeeds, Calls: c.EachCalls, Beginnings: admitted.new / 2, NewPerSecond: c.EachNew},
-		api:  c.PlatformAPI,
+		api:  c.PlatformAPI, listTime: cmp.Or(c.ListTime, -1),
 	}
 	if c.Platform != "" {
 		if made.elsewhere, err = platform.Elsewhere(c.Platform); err != nil {

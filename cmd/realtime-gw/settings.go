@@ -75,6 +75,9 @@ func (c *serveCommand) settings() (keys [][]byte, bad []badSetting) {
 	if c.Drain < 0 {
 		refuse("REALTIME_GW_DRAIN", "give a time such as 25s, or 0s to end at once", " is %s", c.Drain)
 	}
+	if c.ListTime < 0 {
+		refuse("REALTIME_GW_LIST_TIME", "give a time such as 10s, or 0s for no bound of its own", " is %s", c.ListTime)
+	}
 	c.checkAdmin(refuse)
 	if c.Limit < 1 {
 		refuse("REALTIME_CONCURRENCY_LIMIT", "give 1 or more", " is %d", c.Limit)

@@ -80,6 +80,8 @@ func TestServeRefusesBadSettings(t *testing.T) {
 		"no new feeds":         {map[string]string{"REALTIME_GW_ENVIRONMENT_NEW_FEEDS": "NaN"}, "REALTIME_GW_ENVIRONMENT_NEW_FEEDS", "from 1 on"},
 		"drain below 0":        {map[string]string{"REALTIME_GW_DRAIN": "-1s"}, "REALTIME_GW_DRAIN", "25s"},
 		"drain no time":        {map[string]string{"REALTIME_GW_DRAIN": "soon"}, "REALTIME_GW_DRAIN", "soon"},
+		"list time below 0":    {map[string]string{"REALTIME_GW_LIST_TIME": "-1s"}, "REALTIME_GW_LIST_TIME", "10s"},
+		"list time no time":    {map[string]string{"REALTIME_GW_LIST_TIME": "long"}, "REALTIME_GW_LIST_TIME", "long"},
 		"address taken":        {map[string]string{"REALTIME_GW_ADDR": taken.Addr().String()}, "REALTIME_GW_ADDR", "in use"},
 		"address no address":   {map[string]string{"REALTIME_GW_ADDR": "nonsense"}, "REALTIME_GW_ADDR", "nonsense"},
 		"slot no name":         {map[string]string{"REALTIME_GW_EMBEDDED": "1", "ELECTRIC_ORIGIN": "", "REALTIME_GW_SLOT": "No Slot!"}, "REALTIME_GW_SLOT", "No Slot!"},

@@ -90,6 +90,12 @@ func listError(err error, q *listQuery) error {
 		}
 		return queryError(name, "is not a cursor of this list: "+e.Reason+": start again from the first page")
 	}
+	if errors.Is(err, runstore.ErrTooSlow) {
+		return &refusal{
+			status: http.StatusServiceUnavailable, retry: no, cause: err, // another try takes as long
+			text: "This list takes too long to read: narrow it, with filter[createdAt] or filter[tag]",
+		}
+	}
 	if e := invalid(err); e != nil {
 		return e
 	}

@@ -1,6 +1,7 @@
 package runstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -18,23 +19,29 @@ import (
 
 // benchRows is how many runs each table has, nine of ten in one environment.
 // Three at a time were created in the same millisecond. One in a thousand has failed,
-// another is of a task of its own, and each has one of a thousand tags.
+// another is of a task of its own, and each has one of a thousand tags. Fifty that follow
+// one another are of a batch, and nine of ten are children of the tenth, which is in v2.
 const benchRows = 1_000_000
 
 const benchEnv = "env_0"
+
+// benchBatch is the batch of fifty runs of each table, in the middle.
+var benchBatch = fmt.Sprint("batch_", benchRows/2/50)
 
 // BenchmarkStore measures reads of many runs, and the other ways to read them
 // that were not chosen: each table by itself, and both at the same time on two
 // connections.
 func BenchmarkStore(b *testing.B) {
-	s := benchStore(b)
+	s, asked := benchStore(b)
 	ctx := context.Background()
 	deep := &place{created: time.UnixMilli(1_750_000_000_000 + benchRows/3/2).UTC(), id: "m"}
 	q := Query{EnvironmentID: benchEnv, Order: NewestFirst, Limit: 50}
 	both := runid.Tables()
 	ids := map[string][]string{}
+	var some [2]Run
 	for _, t := range runid.Tables() {
 		runs := b2(s.benchRead(ctx, q, both[t:t+1], deep))
+		some[t] = runs[0]
 		for i, run := range runs[:50] {
 			ids[t.String()] = append(ids[t.String()], run.ID)
 			if i < 25 {
@@ -43,36 +50,12 @@ func BenchmarkStore(b *testing.B) {
 		}
 	}
 
-	for _, t := range runid.Tables() {
-		b.Run("by id/"+t.String(), func(b *testing.B) {
-			for b.Loop() {
-				b1(s.FindByID(ctx, Key{benchEnv, ids[t.String()][0]}))
-			}
-		})
-	}
-	for _, c := range []struct {
-		name string
-		at   *place
-	}{{"first", nil}, {"deep", deep}} {
-		b.Run("page/"+c.name, func(b *testing.B) {
-			compare(b, map[string]func(){
-				"legacy": func() { b2(s.benchRead(ctx, q, both[:1], c.at)) },
-				"v2":     func() { b2(s.benchRead(ctx, q, both[1:], c.at)) },
-				"merged": func() { b2(s.benchRead(ctx, q, both[:], c.at)) },
-				"par":    func() { b2(s.benchParallel(ctx, q, c.at)) },
-			})
-		})
-		s.explain(ctx, b, q, both[1:], c.at)
-		s.explain(ctx, b, q, both[:], c.at)
-	}
-	// What the planner may look at matters as soon as there is a filter.
-	tagged := Query{EnvironmentID: benchEnv, Filter: Filter{AllTags: []string{"rare"}}, Order: NewestFirst, Limit: 50}
-	generic := benchGeneric(b, s)
-	b.Run("page/of a rare tag", func(b *testing.B) {
-		few := 0 // one takes seconds
-		compareWhile(b, func() bool { few++; return few <= 5 }, map[string]func(){
-			"merged":  func() { b1(s.FindPage(ctx, tagged)) },
-			"generic": func() { b1(generic.FindPage(ctx, tagged)) },
+	s.benchFinds(b, asked, some)
+	s.benchPages(b)
+	b.Run("page/in parallel", func(b *testing.B) {
+		compare(b, map[string]func(){
+			"merged": func() { b2(s.benchRead(ctx, q, both[:], deep)) },
+			"par":    func() { b2(s.benchParallel(ctx, q, deep)) },
 		})
 	})
 	s.benchFilters(b)
@@ -93,10 +76,13 @@ func BenchmarkStore(b *testing.B) {
 }
 
 // compare does each thing in turn, so that whatever else the machine does falls
-// on all alike, and reports the median of each in microseconds.
-func compare(b *testing.B, things map[string]func()) { compareWhile(b, b.Loop, things) }
+// on all alike, and reports the median of each in microseconds. It gives all the
+// times, those of a round at the same place.
+func compare(b *testing.B, things map[string]func()) map[string][]time.Duration {
+	return compareWhile(b, b.Loop, things)
+}
 
-func compareWhile(b *testing.B, again func() bool, things map[string]func()) {
+func compareWhile(b *testing.B, again func() bool, things map[string]func()) map[string][]time.Duration {
 	took := map[string][]time.Duration{}
 	for again() {
 		for name, do := range things {
@@ -107,19 +93,20 @@ func compareWhile(b *testing.B, again func() bool, things map[string]func()) {
 	}
 	b.ReportMetric(0, "ns/op") // of all together, which is nothing
 	for name, times := range took {
-		slices.Sort(times)
-		b.ReportMetric(float64(times[len(times)/2].Nanoseconds())/1000, name+"-µs")
+		b.ReportMetric(float64(median(times).Nanoseconds())/1000, name+"-µs")
 	}
+	return took
 }
+
+func median[T cmp.Ordered](of []T) T { return slices.Sorted(slices.Values(of))[len(of)/2] }
 
 // benchRead is FindPage's read, from some tables.
 func (s *Store) benchRead(ctx context.Context, q Query, tables []runid.Table, at *place) ([]Run, error) {
-	args := pgx.NamedArgs{}
 	limit := 0
 	if q.Limit > 0 {
 		limit = q.Limit + 1
 	}
-	return s.readRuns(ctx, q.sql(s.columns[false], tables, at, limit, args), args)
+	return s.selectFrom(ctx, q, tables, at, limit)
 }
 
 // benchParallel asks each table on a connection of its own, and merges.
@@ -145,16 +132,21 @@ func (s *Store) benchParallel(ctx context.Context, q Query, at *place) ([]Run, e
 func (s *Store) explain(ctx context.Context, b *testing.B, q Query, tables []runid.Table, at *place) {
 	args := pgx.NamedArgs{}
 	sql := q.sql("*", tables, at, q.Limit+1, args)
-	rows, err := s.primary.Query(ctx, "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) "+sql, args)
-	lines, err2 := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil || err2 != nil {
-		b.Fatal(err, err2)
+	lines, err := list(ctx, s, q.planning(q.Limit+1), "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) "+sql, args, pgx.RowTo[string])
+	if err != nil {
+		b.Fatal(err)
 	}
 	b.Log("\n" + strings.Join(lines, "\n"))
 }
 
-func benchStore(b *testing.B) *Store {
-	pool, err := pgxpool.New(context.Background(), pgtest.Database(b))
+func benchStore(b *testing.B) (*Store, *benchAsked) {
+	config, err := pgxpool.ParseConfig(pgtest.Database(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	asked := &benchAsked{}
+	config.ConnConfig.Tracer = asked
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -164,7 +156,8 @@ func benchStore(b *testing.B) *Store {
 			b.Fatal(err)
 		}
 	}
-	for table, id := range map[string]string{runid.Legacy.SQL(): "'c' || substr(md5(g::text), 1, 24)", runid.V2.SQL(): "'2' || substr(md5(g::text), 1, 26)"} {
+	for _, t := range runid.Tables() {
+		table := t.SQL()
 		// Indexes are made faster at once than row by row.
 		rows, err := pool.Query(context.Background(), `SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = $1::regclass AND NOT indisprimary`, table)
 		if err != nil {
@@ -177,33 +170,24 @@ func benchStore(b *testing.B) *Store {
 		for _, index := range indexes {
 			exec("DROP INDEX " + index.Name)
 		}
-		exec(`INSERT INTO `+table+` (id, "friendlyId", "taskIdentifier", status, payload, "traceId", "spanId", "runtimeEnvironmentId", "projectId", queue, "runTags", "createdAt", "updatedAt")
+		exec(`INSERT INTO `+table+` (id, "friendlyId", "taskIdentifier", status, payload, "traceId", "spanId", "runtimeEnvironmentId", "projectId", queue, "runTags", "createdAt", "updatedAt", "batchId", "parentTaskRunId")
 			SELECT id, 'run_' || id, CASE g % 1000 WHEN 8 THEN 'rare' ELSE 'task' END,
-				(CASE g % 1000 WHEN 5 THEN 'COMPLETED_WITH_ERRORS' ELSE 'COMPLETED_SUCCESSFULLY' END)::public."TaskRunStatus", repeat('x', 200), 't', 's', CASE g % 10 WHEN 1 THEN 'env_1' ELSE 'env_0' END, 'p', 'q', ARRAY['tag' || g % 1000] || CASE g % 100000 WHEN 7 THEN '{rare}'::text[] ELSE '{}' END, created, created
-			FROM (SELECT g, `+id+` AS id, timestamp '2025-06-15 15:06:40' + g / 3 * interval '1 millisecond' AS created FROM generate_series(1, $1::int) g) x`, benchRows)
+				(CASE g % 1000 WHEN 5 THEN 'COMPLETED_WITH_ERRORS' ELSE 'COMPLETED_SUCCESSFULLY' END)::public."TaskRunStatus", repeat('x', 200), 't', 's', CASE g % 10 WHEN 1 THEN 'env_1' ELSE 'env_0' END, 'p', 'q', ARRAY['tag' || g % 1000] || CASE g % 100000 WHEN 7 THEN '{rare}'::text[] ELSE '{}' END, created, created, 'batch_' || g / 50, CASE WHEN g % 10 > 0 THEN `+benchID(runid.V2, "(g / 10 * 10)")+` END
+			FROM (SELECT g, `+benchID(t, "g")+` AS id, timestamp '2025-06-15 15:06:40' + g / 3 * interval '1 millisecond' AS created FROM generate_series(1, $1::int) g) x`, benchRows)
 		for _, index := range indexes {
 			exec(index.SQL)
 		}
 		exec("VACUUM ANALYZE " + table)
 	}
-	s, err := New(Config{Primary: pool})
-	if err != nil {
-		b.Fatal(err)
-	}
-	return s
+	return b1(New(Config{Primary: pool})), asked
 }
 
-// benchGeneric is the same store on connections that make one plan for all
-// arguments of any statement, which was not chosen.
-func benchGeneric(b *testing.B, s *Store) *Store {
-	config := s.primary.(*pgxpool.Pool).Config()
-	config.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
-	pool, err := pgxpool.NewWithConfig(context.Background(), config)
-	if err != nil {
-		b.Fatal(err)
+// benchID is the id, in SQL, of a table's run of some number.
+func benchID(t runid.Table, number string) string {
+	if t == runid.Legacy {
+		return "'c' || substr(md5(" + number + "::text), 1, 24)"
 	}
-	b.Cleanup(pool.Close)
-	return b1(New(Config{Primary: pool}))
+	return "'2' || substr(md5(" + number + "::text), 1, 26)"
 }
 
 // b1 and b2 give a result that has to be there.

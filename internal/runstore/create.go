@@ -38,11 +38,20 @@ type NewRun struct {
 	// CreateFailed.
 	Status Status
 
-	Queue                string // default: task/<TaskIdentifier>
-	WorkerQueue          string // default: main
+	// LockedToVersionID is the deployed version that the run was triggered for, with
+	// what is known of it. nil: the current one, when a worker takes the run.
+	LockedToVersionID *string
+	TaskVersion       *string
+	SDKVersion        *string
+	CLIVersion        *string
+
+	Queue                string  // default: task/<TaskIdentifier>
+	LockedQueueID        *string // the queue of the locked version
+	WorkerQueue          string  // default: main
 	Region               *string
 	ConcurrencyKey       *string
 	PriorityMs           int32
+	QueueTimestamp       *time.Time // its place in the queue
 	QueuedAt             *time.Time
 	DelayUntil           *time.Time
 	TTL                  *string
@@ -55,21 +64,29 @@ type NewRun struct {
 	IdempotencyKeyExpiresAt *time.Time
 	IdempotencyKeyOptions   json.RawMessage
 	OneTimeUseToken         *string
+	Debounce                json.RawMessage // the platform's, of a run that later triggers rewrite
 
 	Tags                     []string
+	BulkActionGroupIDs       []string // of bulk actions that made it
 	BatchID                  *string
 	RootRunID                *string
 	ParentRunID              *string
+	ParentAttemptID          *string
 	ResumeParentOnCompletion bool
 	Depth                    int32
 	ScheduleID               *string
+	ScheduleInstanceID       *string
 	ReplayedFromFriendlyID   *string
 
-	Metadata     *string // becomes SeedMetadata as well
-	MetadataType string  // default: application/json
-	Annotations  json.RawMessage
+	Metadata         *string
+	MetadataType     string  // default: application/json
+	SeedMetadata     *string // what it was triggered with; default: Metadata
+	SeedMetadataType string  // default: MetadataType
+	Annotations      json.RawMessage
 
-	RealtimeStreamsVersion string    // default: v1
+	TaskEventStore         string // where the platform keeps its traces; default: taskEvent
+	RealtimeStreamsVersion string // default: v1
+	StreamBasinName        *string
 	CreatedAt              time.Time // default: now
 }
 
@@ -124,14 +141,19 @@ func (s *Store) create(ctx context.Context, doing string, r NewRun, completedAt 
 		"task": r.TaskIdentifier, "payload": r.Payload, "payloadType": or(r.PayloadType, jsonType),
 		"context": r.Context, "traceContext": r.TraceContext, "traceId": r.TraceID, "spanId": r.SpanID, "parentSpanId": r.ParentSpanID,
 		"isTest": r.IsTest, "status": or(r.Status, Pending),
+		"version": r.LockedToVersionID, "taskVersion": r.TaskVersion, "sdkVersion": r.SDKVersion, "cliVersion": r.CLIVersion,
+		"lockedQueue": r.LockedQueueID, "queueTimestamp": stamped(r.QueueTimestamp), "debounce": r.Debounce,
 		"queue": or(r.Queue, "task/"+r.TaskIdentifier), "workerQueue": or(r.WorkerQueue, "main"), "region": r.Region,
 		"concurrencyKey": r.ConcurrencyKey, "priorityMs": r.PriorityMs, "queuedAt": stamped(r.QueuedAt), "delayUntil": stamped(r.DelayUntil),
 		"ttl": r.TTL, "maxAttempts": r.MaxAttempts, "maxDuration": r.MaxDurationInSeconds, "machinePreset": r.MachinePreset, "planType": r.PlanType,
 		"idempotencyKey": r.IdempotencyKey, "idempotencyKeyExpiresAt": stamped(r.IdempotencyKeyExpiresAt),
 		"idempotencyKeyOptions": r.IdempotencyKeyOptions, "oneTimeUseToken": r.OneTimeUseToken,
-		"tags": r.Tags, "batchId": r.BatchID, "root": r.RootRunID, "parent": r.ParentRunID,
+		"tags": r.Tags, "bulkActions": orEmpty(r.BulkActionGroupIDs), "parentAttempt": r.ParentAttemptID, "scheduleInstanceId": r.ScheduleInstanceID,
+		"batchId": r.BatchID, "root": r.RootRunID, "parent": r.ParentRunID,
 		"resumeParent": r.ResumeParentOnCompletion, "depth": r.Depth, "scheduleId": r.ScheduleID, "replayedFrom": r.ReplayedFromFriendlyID,
-		"metadata": r.Metadata, "metadataType": or(r.MetadataType, jsonType), "annotations": r.Annotations,
+		"metadata": r.Metadata, "metadataType": or(r.MetadataType, jsonType),
+		"seedMetadata": or(r.SeedMetadata, r.Metadata), "seedMetadataType": or(r.SeedMetadataType, or(r.MetadataType, jsonType)), "annotations": r.Annotations,
+		"eventStore": or(r.TaskEventStore, "taskEvent"), "basin": r.StreamBasinName,
 		"streamsVersion": or(r.RealtimeStreamsVersion, "v1"), "created": created, "now": now,
 		"completedAt": completedAt, "error": failure, "attempt": attempt,
 	})

@@ -13,6 +13,10 @@ import (
 // for with errors.Is.
 var ErrNotFound = errors.New("not found in this environment")
 
+// ErrTooSlow says that Postgres gave up a list after Config.ListTime. It is tested for
+// with errors.Is. The same list is as slow when it is asked for again.
+var ErrTooSlow = errors.New("it took longer than a list may take: narrow it, by a period or a tag")
+
 // InvalidError says that a value cannot be stored or asked for: before the
 // database is asked, where that can be known, and else when it refused.
 type InvalidError struct {

@@ -53,8 +53,11 @@ func (f Filter) tables() []runid.Table {
 	return slices.DeleteFunc(all[:], func(t runid.Table) bool { return !in[t] })
 }
 
-// none says that the filter selects every run.
-func (f Filter) none() bool { return reflect.ValueOf(f).IsZero() }
+// onlyPeriod says that the filter selects every run, or all of a period.
+func (f Filter) onlyPeriod() bool {
+	f.CreatedFrom, f.CreatedBefore = time.Time{}, time.Time{}
+	return reflect.ValueOf(f).IsZero()
+}
 
 // apart says that no run which the filter selects can be in both tables: each
 // table is asked for ids of its own format.

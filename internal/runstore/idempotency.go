@@ -4,23 +4,43 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/realtime-gw/realtime-gw/internal/runid"
 )
 
+// FindByIdempotencyKeys reads the runs of a task that have one of the keys, in
+// one query. The two tables have an index each, so that a key can have a run in
+// both: then v2's comes first, and the caller judges. It asks the primary:
+// whoever is told that there is none makes one.
+//
+// Each key is looked for by itself. For a list of values Postgres may choose to read
+// the whole environment, above all in a table of which it has no statistics yet, as
+// v2's is at first; for one value of each column the unique index is the best there is.
+func (s *Store) FindByIdempotencyKeys(ctx context.Context, environmentID, task string, keys []string) ([]Run, error) {
+	q, args := Query{EnvironmentID: environmentID}, pgx.NamedArgs{"task": task, "keys": orEmpty(keys)}
+	var selects []string
+	for _, table := range runid.Tables() {
+		where := q.where(table, args, notSuperseded) + ` AND r."taskIdentifier" = @task AND r."idempotencyKey" = k.key`
+		selects = append(selects, "SELECT "+s.columns[false]+" FROM (SELECT DISTINCT unnest(@keys::text[])) k (key), LATERAL (SELECT * FROM public."+table.SQL()+" r WHERE "+where+" LIMIT 1) r")
+	}
+	runs, err := list(ctx, s.OnPrimary(), byValues, strings.Join(selects, " UNION ALL "), args, pgx.RowToStructByName[Run])
+	slices.SortStableFunc(runs, v2First)
+	return runs, wrap("find runs by idempotency keys", err)
+}
+
 // FindByIdempotencyKey reads the runs of a task that have a key, as
-// FindByIdempotencyKeys does for many: at most one of each table, v2's first. Its
-// statement compares with one value, where an index that is unique is certain to be
-// used. With a list, on a table of which Postgres has no statistics yet, as v2's is
-// at first, the one plan for all lists reads the whole environment.
+// FindByIdempotencyKeys does for many: at most one of each table, v2's first.
 func (s *Store) FindByIdempotencyKey(ctx context.Context, environmentID, task, key string) ([]Run, error) {
 	runs, err := s.OnPrimary().selectEither(ctx, "find runs by an idempotency key", environmentID, false,
 		`r."taskIdentifier" = @task AND r."idempotencyKey" = @key`, pgx.NamedArgs{"task": task, "key": key})
-	slices.SortFunc(runs, func(a, b Run) int { return cmp.Compare(b.Table(), a.Table()) })
+	slices.SortStableFunc(runs, v2First)
 	return runs, err
 }
+
+func v2First(a, b Run) int { return cmp.Compare(b.Table(), a.Table()) }
 
 // FindByOneTimeUseToken reads the runs that were triggered with a token, without
 // what may be large: at most one of each table. It asks the primary.

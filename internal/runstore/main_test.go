@@ -3,6 +3,7 @@ package runstore_test
 import (
 	"context"
 	"flag"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -50,6 +51,22 @@ func (a *asked) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQue
 }
 
 func (a *asked) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func (a *asked) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	return ctx
+}
+
+// TraceBatchQuery leaves out the settings that go together with a list.
+func (a *asked) TraceBatchQuery(_ context.Context, _ *pgx.Conn, q pgx.TraceBatchQueryData) {
+	if strings.HasPrefix(q.SQL, "SELECT set_config(") {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.sql = append(a.sql, q.SQL)
+}
+
+func (a *asked) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
 // take gives the statements since the last take.
 func (a *asked) take() []string {

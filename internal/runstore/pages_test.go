@@ -274,32 +274,3 @@ func TestRefusedQueries(t *testing.T) {
 		t.Errorf("the database was asked %q", sql)
 	}
 }
-
-// A page of everything is written so that Postgres cannot plan for its arguments,
-// which would take longer than to read it (docs/runstore.md has what was measured).
-// With a filter the plan depends on them, and it can.
-func TestWhatThePlannerSees(t *testing.T) {
-	f := newFixture(t)
-	for range 3 {
-		f.clock.tick()
-		f.create(t, f.newRun(runid.Legacy))
-	}
-	first, err := f.store.FindPage(t.Context(), runstore.Query{EnvironmentID: env, Order: runstore.NewestFirst, Limit: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, filter := range []runstore.Filter{{}, {AllTags: []string{"a"}}, {TaskIdentifiers: []string{"task"}}} {
-		f.asked.take()
-		q := runstore.Query{EnvironmentID: env, Filter: filter, Order: runstore.NewestFirst, Limit: 1, After: first.Next}
-		if _, err := f.store.FindPage(t.Context(), q); err != nil {
-			t.Fatal(err)
-		}
-		sql := f.asked.take()[0]
-		for _, argument := range []string{"@environment", "@placeAt", "@placeId"} {
-			all, hidden := strings.Count(sql, argument), strings.Count(sql, "(SELECT "+argument+"::")
-			if plain := filter.AllTags == nil && filter.TaskIdentifiers == nil; all != 2 || plain != (hidden == 2) || !plain && hidden != 0 {
-				t.Errorf("%+v: of %d times that %s stands there, %d are hidden", filter, all, argument, hidden)
-			}
-		}
-	}
-}

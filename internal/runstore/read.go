@@ -4,8 +4,6 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/realtime-gw/realtime-gw/internal/runid"
 )
 
 // OnPrimary is the same store, reading from the primary only: for whoever has
@@ -64,23 +62,4 @@ func (s *Store) FindOne(ctx context.Context, environmentID string, f Filter) (Ru
 		return Run{}, err
 	}
 	return runs[0], nil
-}
-
-// FindByIdempotencyKeys reads the runs of a task that have one of the keys, in
-// one query. The two tables have an index each, so that a key can have a run in
-// both: then v2's comes first, and the caller judges. It asks the primary:
-// whoever is told that there is none makes one.
-func (s *Store) FindByIdempotencyKeys(ctx context.Context, environmentID, task string, keys []string) ([]Run, error) {
-	runs, err := s.OnPrimary().FindMany(ctx, Query{
-		EnvironmentID: environmentID, Filter: Filter{TaskIdentifiers: []string{task}, IdempotencyKeys: orEmpty(keys)},
-	})
-	var sorted []Run
-	for _, table := range [...]runid.Table{runid.V2, runid.Legacy} {
-		for _, run := range runs {
-			if run.Table() == table {
-				sorted = append(sorted, run)
-			}
-		}
-	}
-	return sorted, err
 }

@@ -56,10 +56,11 @@ func (s *Store) Count(ctx context.Context, environmentID string, f Filter) (int6
 		where := q.where(table, args, notSupersededAtAll)
 		counts = append(counts, "(SELECT count(*) FROM public."+table.SQL()+" r WHERE "+where+")")
 	}
-	n, err := read(ctx, s, func(db DB) (n int64, err error) {
-		return n, db.QueryRow(ctx, "SELECT "+strings.Join(counts, " + "), args).Scan(&n)
-	})
-	return n, wrap("count runs", err)
+	n, err := list(ctx, s, byValues, "SELECT "+strings.Join(counts, " + "), args, pgx.RowTo[int64])
+	if err != nil {
+		return 0, wrap("count runs", err)
+	}
+	return n[0], nil
 }
 
 // selectRuns runs a query that was checked, for at most limit runs, and gives
@@ -69,12 +70,22 @@ func (s *Store) selectRuns(ctx context.Context, doing string, q Query, at *place
 	if len(tables) == 0 {
 		return nil, nil
 	}
-	args := pgx.NamedArgs{}
-	runs, err := s.readRuns(ctx, q.sql(s.columns[q.WithoutLarge], tables, at, limit, args), args)
+	runs, err := s.selectFrom(ctx, q, tables, at, limit)
 	if q.Before != "" {
 		slices.Reverse(runs)
 	}
 	return runs, wrap(doing, err)
+}
+
+// selectFrom reads them from some tables. Runs that are named by their ids are no list:
+// there is one way to find them.
+func (s *Store) selectFrom(ctx context.Context, q Query, tables []runid.Table, at *place, limit int) ([]Run, error) {
+	args := pgx.NamedArgs{}
+	sql := q.sql(s.columns[q.WithoutLarge], tables, at, limit, args)
+	if q.Filter.apart() {
+		return s.readRuns(ctx, sql, args)
+	}
+	return list(ctx, s, q.planning(limit), sql, args, pgx.RowToStructByNameLax[Run])
 }
 
 // selectEither reads, in no order, the runs of an environment for which a
@@ -100,29 +111,14 @@ func (s *Store) readRuns(ctx context.Context, sql string, args pgx.NamedArgs) ([
 	})
 }
 
-// unseen writes the arguments of a page so that the planner cannot look at them. It
-// takes a plan that was made for the arguments in hand to be a little cheaper than
-// the one plan for all, and so makes one for every page; over two tables that is
-// most of what a page takes. What it cannot see it plans for once.
-//
-// For a query with a filter that would be wrong: whether to read by the time of
-// creation or by a tag depends on how rare the tag is.
-var unseen = strings.NewReplacer(
-	"@environment", "(SELECT @environment::text)", "@placeAt", "(SELECT @placeAt::timestamp)", "@placeId", "(SELECT @placeId::text)",
-)
-
 // sql is the statement. Over two tables each gives its own first rows, in order,
 // and Postgres merges them as they come: of a page's rows from both, it reads
 // little more than it returns.
 func (q Query) sql(columns string, tables []runid.Table, at *place, limit int, args pgx.NamedArgs) string {
 	backwards := q.Before != ""
 	tail := ""
-	argument := func(sql string) string { return sql }
 	if limit > 0 {
 		tail = " LIMIT " + strconv.Itoa(limit) // as an argument, the planner would take it for a tenth of the rows
-		if q.Filter.none() {
-			argument = unseen.Replace
-		}
 	}
 	var selects []string
 	for _, table := range tables {
@@ -130,7 +126,7 @@ func (q Query) sql(columns string, tables []runid.Table, at *place, limit int, a
 		if at != nil {
 			where += " AND " + at.condition(q.Order, backwards, args)
 		}
-		from := " FROM public." + table.SQL() + " r WHERE " + argument(where) + q.orderBy(backwards, `r.id COLLATE "C"`)
+		from := " FROM public." + table.SQL() + " r WHERE " + where + q.orderBy(backwards, `r.id COLLATE "C"`)
 		if len(tables) == 1 {
 			if q.Offset > 0 {
 				tail += " OFFSET " + strconv.Itoa(q.Offset)

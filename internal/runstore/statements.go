@@ -41,6 +41,8 @@ func newRunStatements(table runid.Table) runStatements {
 				"taskIdentifier", payload, "payloadType", context, "traceContext", "traceId", "spanId", "parentSpanId", "isTest",
 				queue, "masterQueue", region, "concurrencyKey", "priorityMs", "queuedAt", "delayUntil", ttl, "maxAttempts",
 				"maxDurationInSeconds", "machinePreset", "planType",
+				"lockedToVersionId", "taskVersion", "sdkVersion", "cliVersion", "lockedQueueId", "queueTimestamp", debounce,
+				"bulkActionGroupIds", "parentTaskRunAttemptId", "scheduleInstanceId", "taskEventStore", "streamBasinName",
 				"idempotencyKey", "idempotencyKeyExpiresAt", "idempotencyKeyOptions", "oneTimeUseToken",
 				"runTags", "batchId", "rootTaskRunId", "parentTaskRunId", "resumeParentOnCompletion", depth, "scheduleId", "replayedFromTaskRunFriendlyId",
 				"seedMetadata", "seedMetadataType", metadata, "metadataType", annotations, "realtimeStreamsVersion", "createdAt", "updatedAt",
@@ -49,9 +51,11 @@ func newRunStatements(table runid.Table) runStatements {
 				@task, @payload, @payloadType, @context, @traceContext, @traceId, @spanId, @parentSpanId, @isTest,
 				@queue, @workerQueue, @region, @concurrencyKey, @priorityMs, @queuedAt, @delayUntil, @ttl, @maxAttempts,
 				@maxDuration, @machinePreset, @planType,
+				@version, @taskVersion, @sdkVersion, @cliVersion, @lockedQueue, @queueTimestamp, @debounce,
+				@bulkActions, @parentAttempt, @scheduleInstanceId, @eventStore, @basin,
 				@idempotencyKey, @idempotencyKeyExpiresAt, @idempotencyKeyOptions, @oneTimeUseToken,
 				@tags, @batchId, @root, @parent, @resumeParent, @depth, @scheduleId, @replayedFrom,
-				@metadata, @metadataType, @metadata, @metadataType, @annotations, @streamsVersion, @created, @now,
+				@seedMetadata, @seedMetadataType, @metadata, @metadataType, @annotations, @streamsVersion, @created, @now,
 				@completedAt, @error, @attempt)
 			RETURNING {columns}`),
 

@@ -23,10 +23,18 @@ type Config struct {
 	// none.
 	Replica *pgxpool.Pool
 
+	// ListTime is how long Postgres may take for a list: FindMany, FindPage, FindOne
+	// and Count of runs that are not named by their ids, which in the worst case read
+	// a whole environment. Then the answer is ErrTooSlow. A statement_timeout of the
+	// database's own that is shorter holds. Negative: no bound but that. Default: 10 s.
+	ListTime time.Duration
+
 	// Now tells the time for "updatedAt" and for what is created. Default:
 	// time.Now.
 	Now func() time.Time
 }
+
+const listTime = 10 * time.Second
 
 // DB runs statements: a *pgxpool.Pool, a *pgx.Conn or a pgx.Tx.
 type DB interface {
@@ -34,6 +42,7 @@ type DB interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
 // Store is the two run tables as one. It is safe for concurrent use, unless it
@@ -45,6 +54,7 @@ type Store struct {
 	runs    [2]runStatements // by runid.Table
 	batch   batchStatements
 	columns map[bool]string // of a Run; true: without what may be large
+	atMost  time.Duration   // of a list; negative: unbounded
 }
 
 // New makes a Store.
@@ -55,7 +65,7 @@ func New(c Config) (*Store, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Store{primary: c.Primary, clock: c.Now, batch: newBatchStatements()}
+	s := &Store{primary: c.Primary, clock: c.Now, batch: newBatchStatements(), atMost: or(c.ListTime, listTime)}
 	s.columns = map[bool]string{
 		false: columnsOf(reflect.TypeFor[Run]()), true: columnsWithout(reflect.TypeFor[Run](), isLarge),
 	}
