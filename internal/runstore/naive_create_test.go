@@ -98,15 +98,19 @@ func (n *naive) create(r runstore.NewRun, start func(run *runstore.Run)) (runsto
 		OneTimeUseToken: r.OneTimeUseToken, TaskIdentifier: r.TaskIdentifier, IsTest: r.IsTest, Payload: r.Payload, PayloadType: mediaType(r.PayloadType),
 		Context: r.Context, TraceContext: r.TraceContext, TraceID: r.TraceID, SpanID: r.SpanID, ParentSpanID: r.ParentSpanID,
 		EnvironmentID: r.EnvironmentID, EnvironmentType: textOrNone(r.EnvironmentType), ProjectID: r.ProjectID, OrganizationID: textOrNone(r.OrganizationID),
+		LockedToVersionID: r.LockedToVersionID, TaskVersion: r.TaskVersion, SDKVersion: r.SDKVersion, CLIVersion: r.CLIVersion,
+		LockedQueueID: r.LockedQueueID, QueueTimestamp: kept(r.QueueTimestamp),
 		Queue: orText(r.Queue, "task/"+r.TaskIdentifier), WorkerQueue: orText(r.WorkerQueue, "main"), Region: r.Region, ConcurrencyKey: r.ConcurrencyKey,
 		PriorityMs: r.PriorityMs, DelayUntil: kept(r.DelayUntil), QueuedAt: kept(r.QueuedAt), TTL: r.TTL,
 		CreatedAt: n.or(r.CreatedAt), UpdatedAt: n.now(), MaxAttempts: r.MaxAttempts, MachinePreset: r.MachinePreset,
-		MaxDurationInSeconds: r.MaxDurationInSeconds, PlanType: r.PlanType, Tags: r.Tags, BulkActionGroupIDs: []string{}, ScheduleID: r.ScheduleID,
-		ReplayedFromFriendlyID: r.ReplayedFromFriendlyID, RootRunID: r.RootRunID, ParentRunID: r.ParentRunID, BatchID: r.BatchID,
+		MaxDurationInSeconds: r.MaxDurationInSeconds, PlanType: r.PlanType, Tags: r.Tags, BulkActionGroupIDs: append([]string{}, r.BulkActionGroupIDs...),
+		ScheduleID: r.ScheduleID, ScheduleInstanceID: r.ScheduleInstanceID,
+		ReplayedFromFriendlyID: r.ReplayedFromFriendlyID, RootRunID: r.RootRunID, ParentRunID: r.ParentRunID, ParentAttemptID: r.ParentAttemptID, BatchID: r.BatchID,
 		ResumeParentOnCompletion: r.ResumeParentOnCompletion, Depth: r.Depth,
-		SeedMetadata: r.Metadata, SeedMetadataType: mediaType(r.MetadataType), Metadata: r.Metadata, MetadataType: mediaType(r.MetadataType), MetadataVersion: 1,
+		SeedMetadata: orPointer(r.SeedMetadata, r.Metadata), SeedMetadataType: mediaType(orText(r.SeedMetadataType, r.MetadataType)),
+		Metadata: r.Metadata, MetadataType: mediaType(r.MetadataType), MetadataVersion: 1,
 		Annotations: r.Annotations, OutputType: "application/json",
-		RealtimeStreamsVersion: orText(r.RealtimeStreamsVersion, "v1"), RealtimeStreams: []string{},
+		RealtimeStreamsVersion: orText(r.RealtimeStreamsVersion, "v1"), RealtimeStreams: []string{}, StreamBasinName: r.StreamBasinName,
 	}
 	start(&run)
 	if taken := n.primary.clash(run.Table(), run); taken != nil {
@@ -140,6 +144,13 @@ func orText(text, fallback string) string {
 		return fallback
 	}
 	return text
+}
+
+func orPointer(p, fallback *string) *string {
+	if p == nil {
+		return fallback
+	}
+	return p
 }
 
 func mediaType(text string) string { return orText(text, "application/json") }
