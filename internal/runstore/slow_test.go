@@ -18,6 +18,8 @@ import (
 // a locked table makes it slow.
 func TestSlowLists(t *testing.T) {
 	f := newFixture(t)
+	within, end := context.WithTimeout(t.Context(), time.Minute) // or a list without a bound would wait for ever
+	defer end()
 	run := f.create(t, f.newRun(runid.V2))
 	connect := func(statementTimeout string) *pgxpool.Pool {
 		config := f.pool.Config()
@@ -54,11 +56,11 @@ func TestSlowLists(t *testing.T) {
 	// waits for the table as well, outside of a list's time.
 	own := stores["by its own time"]
 	lists := map[string]func() error{
-		"FindMany": func() error { _, err := own.FindMany(t.Context(), runstore.Query{EnvironmentID: env}); return err },
-		"FindOne":  func() error { _, err := own.FindOne(t.Context(), env, runstore.Filter{}); return err },
-		"Count":    func() error { _, err := own.Count(t.Context(), env, runstore.Filter{}); return err },
+		"FindMany": func() error { _, err := own.FindMany(within, runstore.Query{EnvironmentID: env}); return err },
+		"FindOne":  func() error { _, err := own.FindOne(within, env, runstore.Filter{}); return err },
+		"Count":    func() error { _, err := own.Count(within, env, runstore.Filter{}); return err },
 		"FindByID": func() error { _, err := own.FindByID(t.Context(), run.Key()); return err },
-		"FindPage": func() error { _, err := unbounded.FindPage(t.Context(), all); return err },
+		"FindPage": func() error { _, err := unbounded.FindPage(within, all); return err },
 	}
 	for name, list := range lists {
 		if err := list(); err != nil {
@@ -66,7 +68,7 @@ func TestSlowLists(t *testing.T) {
 		}
 	}
 	for name, s := range stores {
-		if _, err := s.FindPage(t.Context(), all); err != nil {
+		if _, err := s.FindPage(within, all); err != nil {
 			t.Fatalf("a page, %s: %v", name, err)
 		}
 	}
@@ -76,7 +78,7 @@ func TestSlowLists(t *testing.T) {
 		}
 		for name, s := range stores {
 			f.asked.take()
-			if _, err := s.FindPage(t.Context(), all); !errors.Is(err, runstore.ErrTooSlow) {
+			if _, err := s.FindPage(within, all); !errors.Is(err, runstore.ErrTooSlow) {
 				t.Errorf("a page, %s: %v", name, err)
 			}
 			if sql := f.asked.take(); len(sql) != 1 {
@@ -108,7 +110,7 @@ func TestSlowLists(t *testing.T) {
 	// In a transaction such a list spoils nothing.
 	err = pgx.BeginFunc(t.Context(), connect(""), func(tx pgx.Tx) error {
 		in := own.In(tx)
-		if _, err := in.FindPage(t.Context(), all); err != nil {
+		if _, err := in.FindPage(within, all); err != nil {
 			return err
 		}
 		unlock, err := f.pool.Begin(t.Context())
@@ -119,13 +121,13 @@ func TestSlowLists(t *testing.T) {
 		if _, err := unlock.Exec(t.Context(), `LOCK TABLE task_run_v2 IN ACCESS EXCLUSIVE MODE`); err != nil {
 			return err
 		}
-		if _, err := in.FindPage(t.Context(), all); !errors.Is(err, runstore.ErrTooSlow) {
+		if _, err := in.FindPage(within, all); !errors.Is(err, runstore.ErrTooSlow) {
 			t.Errorf("in a transaction: %v", err)
 		}
 		if err := unlock.Rollback(t.Context()); err != nil {
 			return err
 		}
-		page, err := in.FindPage(t.Context(), all)
+		page, err := in.FindPage(within, all)
 		if err != nil || len(page.Runs) != 1 {
 			t.Errorf("afterwards: %d runs, %v", len(page.Runs), err)
 		}
