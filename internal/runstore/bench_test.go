@@ -3,8 +3,10 @@ package runstore
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -130,13 +132,40 @@ func (s *Store) benchParallel(ctx context.Context, q Query, at *place) ([]Run, e
 
 // explain logs how Postgres answers.
 func (s *Store) explain(ctx context.Context, b *testing.B, q Query, tables []runid.Table, at *place) {
-	args := pgx.NamedArgs{}
-	sql := q.sql("*", tables, at, q.Limit+1, args)
-	lines, err := list(ctx, s, q.planning(q.Limit+1), "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) "+sql, args, pgx.RowTo[string])
+	named := pgx.NamedArgs{}
+	sql, args, err := named.RewriteQuery(ctx, nil, q.sql("*", tables, at, q.Limit+1, named), nil)
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Log("\n" + strings.Join(lines, "\n"))
+	var places []string
+	for i := range args {
+		places = append(places, "$"+strconv.Itoa(i+1))
+	}
+	// A statement that is prepared, as those of the store are: else it would be planned for
+	// these values, whatever the settings say.
+	err = pgx.BeginFunc(ctx, s.primary, func(tx pgx.Tx) error {
+		for _, sql := range []string{string(q.planning(q.Limit + 1)), "PREPARE explained AS " + sql} {
+			if _, err := tx.Exec(ctx, sql); err != nil {
+				return err
+			}
+		}
+		execute := "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) EXECUTE explained (" + strings.Join(places, ", ") + ")"
+		rows, err := tx.Query(ctx, execute, append([]any{pgx.QueryExecModeSimpleProtocol}, args...)...)
+		if err != nil {
+			return err
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		b.Log("\n" + strings.Join(lines, "\n"))
+		return errors.Join(err, deallocated(ctx, tx))
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+func deallocated(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, "DEALLOCATE explained")
+	return err
 }
 
 func benchStore(b *testing.B) (*Store, *benchAsked) {

@@ -1,6 +1,7 @@
 package runstore_test
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"reflect"
@@ -94,6 +95,9 @@ func TestDocumentedAsItIs(t *testing.T) {
 			if err := call(); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
+			if row.tables != "both, or by id, many" && row.gives("ErrTooSlow") != f.asked.bound() {
+				t.Errorf("%s has a bound of time: %v; its errors: %s", name, f.asked.bound(), row.errors)
+			}
 			for _, wrong := range row.compare(statements(f.asked.take()), table) {
 				t.Errorf("%s, of a run in %v: %s", name, table, wrong)
 			}
@@ -101,6 +105,9 @@ func TestDocumentedAsItIs(t *testing.T) {
 				row.tables, row.query = "both", quoted.FindString(row.query)
 				if err := everywhere[name](); err != nil {
 					t.Errorf("%s: %v", name, err)
+				}
+				if row.gives("ErrTooSlow") != f.asked.bound() {
+					t.Errorf("%s, by no id, has a bound of time: %v; its errors: %s", name, f.asked.bound(), row.errors)
 				}
 				for _, wrong := range row.compare(statements(f.asked.take()), table) {
 					t.Errorf("%s, by no id: %s", name, wrong)
@@ -113,6 +120,32 @@ func TestDocumentedAsItIs(t *testing.T) {
 	}
 }
 
+// Each row says whether what is not there is an error, and which writes may break a unique
+// index.
+func TestDocumentedErrors(t *testing.T) {
+	f := newFixture(t)
+	for _, table := range runid.Tables() {
+		id, batchID := f.mint.Mint(table), f.mint.Mint(runid.Legacy)
+		none := runstore.Run{ID: id, FriendlyID: runid.FormatRun(id), EnvironmentID: env, TaskIdentifier: "none", IdempotencyKey: ptr("none"), MetadataVersion: 1}
+		batch := runstore.Batch{ID: batchID, FriendlyID: "batch_" + batchID, EnvironmentID: env, IdempotencyKey: ptr("none")}
+		calls := f.writes(t.Context(), f.store, none, batch)
+		maps.Copy(calls, f.finds(t.Context(), none, batch, runstore.Filter{IDs: []string{id}}))
+		for name, row := range documents(t) {
+			if creates := strings.HasPrefix(name, "Create"); creates || row.gives("*UniqueError") {
+				if !creates || !row.gives("*UniqueError") {
+					t.Errorf("%s: its errors are %s", name, row.errors)
+				}
+				continue
+			}
+			if err := calls[name](); errors.Is(err, runstore.ErrNotFound) != row.gives("ErrNotFound") {
+				t.Errorf("%s of what is not there: %v; its errors: %s", name, err, row.errors)
+			}
+		}
+	}
+}
+
+func (d documented) gives(name string) bool { return strings.Contains(d.errors, "`"+name+"`") }
+
 // statements leaves out those that begin and end a transaction.
 func statements(all []string) []string {
 	return slices.DeleteFunc(all, func(sql string) bool {
@@ -122,12 +155,12 @@ func statements(all []string) []string {
 }
 
 var (
-	quoted    = regexp.MustCompile("`([^`]+)`")
-	targets   = regexp.MustCompile(`(?:FROM|INTO|UPDATE|JOIN) public\."?(TaskRun|task_run_v2|BatchTaskRun)"?`)
-	assigned  = regexp.MustCompile(`(?s)\bSET (.*?)\s(?:WHERE|FROM)\s`)
-	target    = regexp.MustCompile(`(?:^|,)\s*"?(\w+)"? = `)
-	compared  = regexp.MustCompile(`(?:\b\w\.)?"?(\w+)"? = (?:ANY\(\s*)?(?:[@'$]|k\.(?:key|id))|NOT (sealed)`)
-	superseed = regexp.MustCompile(`\(SELECT false FROM public.*?\), true\)`)
+	quoted     = regexp.MustCompile("`([^`]+)`")
+	targets    = regexp.MustCompile(`(?:FROM|INTO|UPDATE|JOIN) public\."?(TaskRun|task_run_v2|BatchTaskRun)"?`)
+	assigned   = regexp.MustCompile(`(?s)\bSET (.*?)\s(?:WHERE|FROM)\s`)
+	target     = regexp.MustCompile(`(?:^|,)\s*"?(\w+)"? = `)
+	compared   = regexp.MustCompile(`(?:\b\w\.)?"?(\w+)"? = (?:ANY\(\s*)?(?:[@'$]|k\.(?:key|id))|NOT (sealed)`)
+	supersedes = regexp.MustCompile(`\(SELECT false FROM public.*?\), true\)`)
 )
 
 // compare says what of the row is not so.
@@ -145,7 +178,7 @@ func (d documented) compare(asked []string, table runid.Table) (wrong []string) 
 		is("asks", strings.HasPrefix(d.query, "none"), len(asked) == 0)
 		return wrong
 	}
-	sql := superseed.ReplaceAllString(asked[0], "")
+	sql := supersedes.ReplaceAllString(asked[0], "")
 	is("statements", 1, len(asked))
 
 	kind := "SELECT"
@@ -159,7 +192,6 @@ func (d documented) compare(asked []string, table runid.Table) (wrong []string) 
 		kind = "SELECT … FOR UPDATE"
 	}
 	is("the statement", words[0], kind)
-	is("whether it locks", d.lock != "none", lock || kind != "SELECT")
 
 	sets, rest := map[string]bool{}, sql
 	for _, set := range assigned.FindAllStringSubmatch(sql, -1) {
@@ -190,6 +222,16 @@ func (d documented) compare(asked []string, table runid.Table) (wrong []string) 
 		saysBy[column] = true
 	}
 	is("by what", saysBy, by)
+	locks := "row"
+	switch {
+	case by["metadataVersion"]:
+		locks = "version"
+	case by["status"] || by["sealed"]:
+		locks = "status"
+	case kind == "SELECT":
+		locks = "none"
+	}
+	is("how it locks", d.lock, locks)
 
 	named := map[string]bool{}
 	for _, name := range targets.FindAllStringSubmatch(sql, -1) {
@@ -201,9 +243,6 @@ func (d documented) compare(asked []string, table runid.Table) (wrong []string) 
 		"both": {"TaskRun": true, "task_run_v2": true}, "batches": {"BatchTaskRun": true}, "by id, batches": {home[table]: true, "BatchTaskRun": true},
 	}[d.tables]
 	is("the tables", want, named)
-	if !slices.Contains([]string{"none", "row", "version", "status"}, d.lock) {
-		wrong = append(wrong, "its lock is none of the words of the table")
-	}
 	return wrong
 }
 

@@ -26,7 +26,7 @@ func (s *Store) FindByIdempotencyKeys(ctx context.Context, environmentID, task s
 		where := q.where(table, args, notSuperseded) + ` AND r."taskIdentifier" = @task AND r."idempotencyKey" = k.key`
 		selects = append(selects, "SELECT "+s.columns[false]+" FROM (SELECT DISTINCT unnest(@keys::text[])) k (key), LATERAL (SELECT * FROM public."+table.SQL()+" r WHERE "+where+" LIMIT 1) r")
 	}
-	runs, err := list(ctx, s.OnPrimary(), byValues, strings.Join(selects, " UNION ALL "), args, pgx.RowToStructByName[Run])
+	runs, err := list(ctx, s.OnPrimary(), byValues, 0, strings.Join(selects, " UNION ALL "), args, pgx.RowToStructByName[Run])
 	slices.SortStableFunc(runs, v2First)
 	return runs, wrap("find runs by idempotency keys", err)
 }

@@ -39,8 +39,9 @@ const (
 
 // asked remembers the statements that a pool ran.
 type asked struct {
-	mu  sync.Mutex
-	sql []string
+	mu      sync.Mutex
+	sql     []string
+	bounded bool // one of them had a bound of time
 }
 
 func (a *asked) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
@@ -58,11 +59,12 @@ func (a *asked) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBat
 
 // TraceBatchQuery leaves out the settings that go together with a list.
 func (a *asked) TraceBatchQuery(_ context.Context, _ *pgx.Conn, q pgx.TraceBatchQueryData) {
-	if strings.HasPrefix(q.SQL, "SELECT set_config(") {
-		return
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if strings.HasPrefix(q.SQL, "SELECT set_config(") {
+		a.bounded = strings.Contains(q.SQL, "'statement_timeout'")
+		return
+	}
 	a.sql = append(a.sql, q.SQL)
 }
 
@@ -73,8 +75,15 @@ func (a *asked) take() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	sql := a.sql
-	a.sql = nil
+	a.sql, a.bounded = nil, false
 	return sql
+}
+
+// bound says whether what was asked since the last take had a bound of time.
+func (a *asked) bound() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.bounded
 }
 
 func newPool(t *testing.T, url string) (*pgxpool.Pool, *asked) {

@@ -1,12 +1,15 @@
 package runstore_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/realtime-gw/realtime-gw/internal/runid"
@@ -135,6 +138,8 @@ func TestSettingsOfAListEndWithIt(t *testing.T) {
 	f.create(t, f.newRun(runid.V2))
 	config := f.pool.Config()
 	config.MaxConns = 1
+	given := &givenUp{at: func() {}}
+	config.ConnConfig.Tracer = given
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
@@ -170,9 +175,41 @@ func TestSettingsOfAListEndWithIt(t *testing.T) {
 	lists(store, pool)
 	err = pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
 		lists(store.In(tx), tx)
-		return nil
+		// Whoever gives up as soon as the list is there has given up on nothing else.
+		ctx, cancel := context.WithCancel(t.Context())
+		given.at = cancel
+		if _, err := store.In(tx).Count(ctx, env, runstore.Filter{}); err != nil || ctx.Err() == nil {
+			t.Errorf("a list that is given up when it is there: %v, %v", err, ctx.Err())
+		}
+		given.at = func() {}
+		if diff := cmp.Diff(strings.Fields(before), strings.Fields(settings(tx))); diff != "" {
+			t.Errorf("after a list that was given up: %s", diff)
+		}
+		// A list that fails in the middle ends like others.
+		if _, err := store.In(tx).Count(t.Context(), env, runstore.Filter{AllTags: []string{"\x00"}}); err == nil {
+			t.Error("a NUL character was asked for")
+		}
+		if diff := cmp.Diff(strings.Fields(before), strings.Fields(settings(tx))); diff != "" {
+			t.Errorf("after a list that failed: %s", diff)
+		}
+		// Nothing of them is left, which would be more with each.
+		_, err := tx.Exec(t.Context(), "RELEASE SAVEPOINT realtime_gw_list")
+		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != "3B001" {
+			t.Errorf("a savepoint is left: %v", err)
+		}
+		return errEnough
 	})
-	if err != nil {
+	if !errors.Is(err, errEnough) {
 		t.Fatal(err)
 	}
 }
+
+var errEnough = errors.New("enough")
+
+// givenUp has somebody give up when the answers to several statements are there.
+type givenUp struct {
+	asked
+	at func()
+}
+
+func (g *givenUp) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) { g.at() }

@@ -56,7 +56,7 @@ func (s *Store) Count(ctx context.Context, environmentID string, f Filter) (int6
 		where := q.where(table, args, notSupersededAtAll)
 		counts = append(counts, "(SELECT count(*) FROM public."+table.SQL()+" r WHERE "+where+")")
 	}
-	n, err := list(ctx, s, byValues, "SELECT "+strings.Join(counts, " + "), args, pgx.RowTo[int64])
+	n, err := list(ctx, s, byValues, s.atMost, "SELECT "+strings.Join(counts, " + "), args, pgx.RowTo[int64])
 	if err != nil {
 		return 0, wrap("count runs", err)
 	}
@@ -85,7 +85,7 @@ func (s *Store) selectFrom(ctx context.Context, q Query, tables []runid.Table, a
 	if q.Filter.apart() {
 		return s.readRuns(ctx, sql, args)
 	}
-	return list(ctx, s, q.planning(limit), sql, args, pgx.RowToStructByNameLax[Run])
+	return list(ctx, s, q.planning(limit), s.atMost, sql, args, pgx.RowToStructByNameLax[Run])
 }
 
 // selectEither reads, in no order, the runs of an environment for which a
