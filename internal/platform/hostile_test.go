@@ -145,6 +145,10 @@ func TestBadRequests(t *testing.T) {
 		"reset, no task":       {post, "/api/v1/idempotencyKeys/k/reset", "{}", 400, "taskIdentifier"},
 		"reset, nobody's":      {post, "/api/v1/idempotencyKeys/k/reset", `{"taskIdentifier":"task"}`, 404, "Idempotency key not found"},
 		"reset, long":          {post, "/api/v1/idempotencyKeys/" + long + "/reset", `{"taskIdentifier":"task"}`, 400, "2048"},
+		"reset, NUL":           {post, "/api/v1/idempotencyKeys/%00/reset", `{"taskIdentifier":"task"}`, 400, "Params Error"},
+		"reset, not UTF-8":     {post, "/api/v1/idempotencyKeys/%ff/reset", `{"taskIdentifier":"task"}`, 400, "Params Error"},
+		"reset, long task":     {post, "/api/v1/idempotencyKeys/k/reset", object{"taskIdentifier": long}, 400, "taskIdentifier must be 1024 characters or less"},
+		"reset, NUL task":      {post, "/api/v1/idempotencyKeys/k/reset", `{"taskIdentifier":"a\u0000"}`, 400, "holds a NUL"},
 		"replay, changed":      {post, of + "/replay", `{"payload":1}`, 501, "leave out the body"},
 		// batches
 		"batch of none":     {post, "/api/v3/batches", `{"runCount":0}`, 400, "runCount"},
