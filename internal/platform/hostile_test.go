@@ -21,6 +21,7 @@ func TestBadRequests(t *testing.T) {
 	at, list := "/api/v1/tasks/task/trigger", "/api/v1/runs?"
 	of := "/api/v1/runs/" + run
 	long := strings.Repeat("k", 10_000)
+	large := strings.Repeat("€", 1000) // no more characters than a key may have, but 3,000 bytes
 	for name, c := range map[string]struct {
 		method, path string
 		body         any
@@ -47,6 +48,9 @@ func TestBadRequests(t *testing.T) {
 		"item's options null":  {post, "/api/v2/tasks/batch", `{"items":[{"task":"task","options":null}]}`, 400, `received null at \"items.0.options\"`},
 		"options a list":       {post, at, `{"options":[]}`, 400, `Expected object, received array at \"options\"`},
 		"long key":             {post, at, object{"options": object{"idempotencyKey": long}}, 400, "idempotencyKey must be 2048 characters or less"},
+		"large key":            {post, at, object{"options": object{"idempotencyKey": large}}, 422, "and may have 2600"},
+		"key with a task":      {post, "/api/v1/tasks/" + long[:1000] + "/trigger", object{"options": object{"idempotencyKey": long[:1600]}}, 422, "and may have 2600"},
+		"large task":           {post, "/api/v1/tasks/" + strings.Repeat("%E2%82%AC", 1000) + "/trigger", "{}", 422, "taskId is too long"},
 		"key a number":         {post, at, `{"options":{"idempotencyKey":7}}`, 400, `Expected string, received number at \"options.idempotencyKey\"`},
 		"key null":             {post, at, `{"options":{"idempotencyKey":null}}`, 400, "Expected string, received null"},
 		"key with a NUL":       {post, at, `{"options":{"idempotencyKey":"a\u0000"}}`, 400, "holds a NUL"},
@@ -156,6 +160,11 @@ func TestBadRequests(t *testing.T) {
 		"batch, no count":   {post, "/api/v3/batches", `{}`, 400, "runCount"},
 		"batch, long key":   {post, "/api/v3/batches", object{"runCount": 1, "idempotencyKey": long}, 400, "idempotencyKey"},
 		"batch, NUL key":    {post, "/api/v3/batches", `{"runCount":1,"idempotencyKey":"a\u0000"}`, 400, "holds a NUL"},
+		"batch, no parent":  {post, "/api/v3/batches", `{"runCount":1,"parentRunId":"run"}`, 422, "parentRunId is not the id of a run"},
+		"batch, NUL parent": {post, "/api/v3/batches", `{"runCount":1,"parentRunId":"run_\u0000"}`, 400, "holds a NUL"},
+		"at once, parent":   {post, "/api/v2/tasks/batch", `{"items":[{"task":"a"}],"parentRunId":"run"}`, 422, "parentRunId is not the id of a run"},
+		"batch, large key":  {post, "/api/v3/batches", object{"runCount": 1, "idempotencyKey": incompressible(2048)}, 422, "A value cannot be stored"},
+		"at once, large":    {post, "/api/v2/tasks/batch", object{"items": []object{{"task": "a", "options": object{"idempotencyKey": large}}}}, 422, "Item 0: options.idempotencyKey is too long: with the task and the environment's id"},
 		"batch, parent":     {post, "/api/v3/batches", `{"runCount":1,"parentRunId":"run_nobody"}`, 403, "Unauthorized"},
 		"items of nothing":  {post, "/api/v3/batches/batch_x/items", "{}", 404, "Not found"},
 		"at once, no list":  {post, "/api/v2/tasks/batch", `{"items":{}}`, 400, "items"},
