@@ -234,9 +234,10 @@ func TestOneRefusal(t *testing.T) {
 	f := newFixture(t, nil)
 	far := time.Date(10_000, 1, 2, 0, 0, 0, 0, time.UTC)
 	bad := json.RawMessage("{")
+	large := []trigger.Operation{{Type: "set", Key: "a", Value: json.RawMessage(`"` + strings.Repeat("x", 4*trigger.MaxMetadata) + `"`)}}
 	of := func(change func(*trigger.Request)) func() error {
 		r := request(change)
-		return func() error { return r.Check() }
+		return r.Check
 	}
 	update := func(c trigger.MetadataChange) func() error {
 		return func() error {
@@ -252,7 +253,8 @@ func TestOneRefusal(t *testing.T) {
 		"annotations is not JSON":                            of(func(r *trigger.Request) { r.Annotations, r.Trace.Context = bad, bad }),
 		"options.delay is not a time in the years 1 to 9999": of(func(r *trigger.Request) { r.DelayUntil, r.IdempotencyKeyExpiresAt = far, far }),
 		"options.maxAttempts is negative":                    of(func(r *trigger.Request) { r.MaxAttempts, r.MaxDuration = -1, -1 }),
-		"operations.0.key is empty":                          update(trigger.MetadataChange{Operations: add(""), ParentOperations: add(""), RootOperations: add("")}),
+		"operations.0.key is empty":                          update(trigger.MetadataChange{Operations: add(""), ParentOperations: add(""), RootOperations: large}),
+		"parentOperations has more than 1048576 bytes":       update(trigger.MetadataChange{ParentOperations: large, RootOperations: add("")}),
 		"parentOperations.0.key is empty":                    update(trigger.MetadataChange{ParentOperations: add(""), RootOperations: make([]trigger.Operation, trigger.MaxOperations+1)}),
 	} {
 		for range 30 {
