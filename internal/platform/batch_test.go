@@ -138,6 +138,38 @@ func TestBatchIsFinished(t *testing.T) {
 	}
 }
 
+// What is accepted are items, not runs: one whose key has a run is accepted when it is
+// first sent, and again by the try that finishes the batch.
+func TestItemsWhoseKeyHasARun(t *testing.T) {
+	w := newWorld(t)
+	there := w.trigger("task", object{"idempotencyKey": "there"})
+	items := `{"index":0,"task":"task"}` + "\n" + `{"index":1,"task":"task","options":{"idempotencyKey":"there"}}` + "\n" + `{"index":2,"task":"task","payload":"2"}`
+	send := func(id string, accepted, deduplicated int) {
+		t.Helper()
+		var sent batchMade
+		w.call(http.MethodPost, "/api/v3/batches/"+id+"/items", items).into(t, http.StatusOK, &sent)
+		if !sent.Sealed || sent.ItemsAccepted != accepted || sent.ItemsDeduplicated != deduplicated {
+			t.Errorf("%+v, instead of %d accepted and %d that were", sent, accepted, deduplicated)
+		}
+		if b := w.shown(id); len(b.Runs) != 3 || b.Runs[1] != there {
+			t.Errorf("it has %v, and the key %s", b.Runs, there)
+		}
+	}
+	whole := w.batch(object{"runCount": 3}).ID
+	send(whole, 3, 0)
+	send(whole, 0, 3) // it is sealed
+	cut := w.batch(object{"runCount": 3}).ID
+	w.exec(`
+		CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+		CREATE TRIGGER fail BEFORE INSERT ON "TaskRun" FOR EACH ROW WHEN (NEW.payload = '2') EXECUTE FUNCTION fail()`)
+	w.call(http.MethodPost, "/api/v3/batches/"+cut+"/items", items).into(t, http.StatusServiceUnavailable, nil)
+	w.exec(`DROP TRIGGER fail ON "TaskRun"`)
+	send(cut, 2, 1)
+	if n := w.rows(); n != 1+2+2+2 { // the key's, two of each batch, and the batches
+		t.Errorf("%d rows", n)
+	}
+}
+
 // A batch's key names one batch, also while that is still open; and its parent is
 // that of its runs.
 func TestBatchKeysAndParents(t *testing.T) {

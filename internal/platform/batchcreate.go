@@ -102,14 +102,14 @@ func mayBatch(who *auth.Principal, tasks []string) error {
 	return nil
 }
 
-// checkParent refuses a parent that is not in the environment.
+// checkParent refuses a parent that is no run of the environment.
 func (p *platform) checkParent(r *http.Request, who *auth.Principal, parent string) error {
 	if parent == "" {
 		return nil
 	}
 	id, err := runid.ParseRun(parent)
 	if err != nil {
-		return bodyError(issue{"custom", []string{"parentRunId"}, "is not a run's id: run_ and letters and digits"})
+		return triggerError(&trigger.InvalidError{Field: "parentRunId", Reason: "is not the id of a run, which reads run_<id>"}) // as for one run
 	}
 	_, err = p.config.Store.FindRefByFriendlyID(r.Context(), who.Environment.ID, id)
 	if errors.Is(err, runstore.ErrNotFound) {

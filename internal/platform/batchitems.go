@@ -78,11 +78,11 @@ func (p *platform) batchItems(w http.ResponseWriter, r *http.Request) error {
 	if err := p.prepare(who, familyOf(batch), items, streamsVersion(r.Header)); err != nil {
 		return err
 	}
-	made, err := p.fill(r.Context(), batch, items)
+	accepted, err := p.fill(r.Context(), batch, items)
 	if err != nil {
 		return err
 	}
-	return answer(w, acceptedItems{ID: batch.FriendlyID, Accepted: made, Deduplicated: len(items) - made, Sealed: true})
+	return answer(w, acceptedItems{ID: batch.FriendlyID, Accepted: accepted, Deduplicated: len(items) - accepted, Sealed: true})
 }
 
 // hasLines refuses a body that does not say that it is lines of JSON.
@@ -163,12 +163,14 @@ func (p *platform) prepare(who *auth.Principal, in family, items []trigger.Reque
 	return nil
 }
 
-// fill makes the runs of an open batch and seals it. It gives the number of those
-// that were not there before.
+// fill makes the runs of an open batch and seals it. It gives the number of items that
+// it has taken: all but those of which another try has made the batch's run. An item
+// whose idempotency key has a run is taken by every try that comes to it, since that run
+// is not the batch's, and does not tell which tries have been there.
 //
 // Each item is triggered with a token of its own that can be used once, so that
 // neither an earlier try nor another at the same moment makes it twice.
-func (p *platform) fill(ctx context.Context, batch runstore.Batch, items []trigger.Request) (made int, err error) {
+func (p *platform) fill(ctx context.Context, batch runstore.Batch, items []trigger.Request) (accepted int, err error) {
 	there, err := p.itemsOf(ctx, batch)
 	if err != nil {
 		return 0, err
@@ -186,18 +188,18 @@ func (p *platform) fill(ctx context.Context, batch runstore.Batch, items []trigg
 				err = trigger.ErrTokenBusy // another is making it
 			}
 			run.FriendlyID = there[token]
-			made--
+			accepted--
 		}
 		if err != nil {
 			return 0, itemError(i, err)
 		}
 		ids[i] = run.FriendlyID
-		made++
+		accepted++
 	}
 	if _, err := p.config.Store.SealBatch(ctx, batch.Key(), ids); err != nil && !errors.Is(err, runstore.ErrNotFound) {
 		return 0, unavailable(err)
 	}
-	return made, nil
+	return accepted, nil
 }
 
 // itemsOf are the runs that a batch has already, by their tokens.

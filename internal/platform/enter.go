@@ -1,8 +1,11 @@
 package platform
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
 
@@ -34,6 +37,19 @@ func param(r *http.Request, name string) (string, error) {
 		return "", paramsError(name, "a malformed % escape")
 	}
 	return decoded, nil
+}
+
+// textParam is a segment that is any text which can be stored. An error calls it by the
+// name that the platform has for it.
+func textParam(r *http.Request, segment, name string, most int) (string, error) {
+	text, err := param(r, segment)
+	if err != nil {
+		return "", err
+	}
+	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) || utf8.RuneCountInString(text) > most {
+		return "", paramsError(name, fmt.Sprintf("holds a NUL character, is not UTF-8, or has more than %d characters", most))
+	}
+	return text, nil
 }
 
 func runParam(r *http.Request) (runid.Friendly, error) {

@@ -21,6 +21,7 @@ func TestBadRequests(t *testing.T) {
 	at, list := "/api/v1/tasks/task/trigger", "/api/v1/runs?"
 	of := "/api/v1/runs/" + run
 	long := strings.Repeat("k", 10_000)
+	large := strings.Repeat("€", 1000) // no more characters than a key may have, but 3,000 bytes
 	for name, c := range map[string]struct {
 		method, path string
 		body         any
@@ -47,6 +48,9 @@ func TestBadRequests(t *testing.T) {
 		"item's options null":  {post, "/api/v2/tasks/batch", `{"items":[{"task":"task","options":null}]}`, 400, `received null at \"items.0.options\"`},
 		"options a list":       {post, at, `{"options":[]}`, 400, `Expected object, received array at \"options\"`},
 		"long key":             {post, at, object{"options": object{"idempotencyKey": long}}, 400, "idempotencyKey must be 2048 characters or less"},
+		"large key":            {post, at, object{"options": object{"idempotencyKey": large}}, 422, "and may have 2600"},
+		"key with a task":      {post, "/api/v1/tasks/" + long[:1000] + "/trigger", object{"options": object{"idempotencyKey": long[:1600]}}, 422, "and may have 2600"},
+		"large task":           {post, "/api/v1/tasks/" + strings.Repeat("%E2%82%AC", 1000) + "/trigger", "{}", 422, "taskId is too long"},
 		"key a number":         {post, at, `{"options":{"idempotencyKey":7}}`, 400, `Expected string, received number at \"options.idempotencyKey\"`},
 		"key null":             {post, at, `{"options":{"idempotencyKey":null}}`, 400, "Expected string, received null"},
 		"key with a NUL":       {post, at, `{"options":{"idempotencyKey":"a\u0000"}}`, 400, "holds a NUL"},
@@ -145,6 +149,10 @@ func TestBadRequests(t *testing.T) {
 		"reset, no task":       {post, "/api/v1/idempotencyKeys/k/reset", "{}", 400, "taskIdentifier"},
 		"reset, nobody's":      {post, "/api/v1/idempotencyKeys/k/reset", `{"taskIdentifier":"task"}`, 404, "Idempotency key not found"},
 		"reset, long":          {post, "/api/v1/idempotencyKeys/" + long + "/reset", `{"taskIdentifier":"task"}`, 400, "2048"},
+		"reset, NUL":           {post, "/api/v1/idempotencyKeys/%00/reset", `{"taskIdentifier":"task"}`, 400, "Params Error"},
+		"reset, not UTF-8":     {post, "/api/v1/idempotencyKeys/%ff/reset", `{"taskIdentifier":"task"}`, 400, "Params Error"},
+		"reset, long task":     {post, "/api/v1/idempotencyKeys/k/reset", object{"taskIdentifier": long}, 400, "taskIdentifier must be 1024 characters or less"},
+		"reset, NUL task":      {post, "/api/v1/idempotencyKeys/k/reset", `{"taskIdentifier":"a\u0000"}`, 400, "holds a NUL"},
 		"replay, changed":      {post, of + "/replay", `{"payload":1}`, 501, "leave out the body"},
 		// batches
 		"batch of none":     {post, "/api/v3/batches", `{"runCount":0}`, 400, "runCount"},
@@ -152,6 +160,11 @@ func TestBadRequests(t *testing.T) {
 		"batch, no count":   {post, "/api/v3/batches", `{}`, 400, "runCount"},
 		"batch, long key":   {post, "/api/v3/batches", object{"runCount": 1, "idempotencyKey": long}, 400, "idempotencyKey"},
 		"batch, NUL key":    {post, "/api/v3/batches", `{"runCount":1,"idempotencyKey":"a\u0000"}`, 400, "holds a NUL"},
+		"batch, no parent":  {post, "/api/v3/batches", `{"runCount":1,"parentRunId":"run"}`, 422, "parentRunId is not the id of a run"},
+		"batch, NUL parent": {post, "/api/v3/batches", `{"runCount":1,"parentRunId":"run_\u0000"}`, 400, "holds a NUL"},
+		"at once, parent":   {post, "/api/v2/tasks/batch", `{"items":[{"task":"a"}],"parentRunId":"run"}`, 422, "parentRunId is not the id of a run"},
+		"batch, large key":  {post, "/api/v3/batches", object{"runCount": 1, "idempotencyKey": incompressible(2048)}, 422, "A value cannot be stored"},
+		"at once, large":    {post, "/api/v2/tasks/batch", object{"items": []object{{"task": "a", "options": object{"idempotencyKey": large}}}}, 422, "Item 0: options.idempotencyKey is too long: with the task and the environment's id"},
 		"batch, parent":     {post, "/api/v3/batches", `{"runCount":1,"parentRunId":"run_nobody"}`, 403, "Unauthorized"},
 		"items of nothing":  {post, "/api/v3/batches/batch_x/items", "{}", 404, "Not found"},
 		"at once, no list":  {post, "/api/v2/tasks/batch", `{"items":{}}`, 400, "items"},
@@ -170,6 +183,44 @@ func TestBadRequests(t *testing.T) {
 		}
 		if after := w.rows(); after != before {
 			t.Errorf("%s: there are %d rows more", name, after-before)
+		}
+	}
+}
+
+// However often the same bad request comes, its answer is the same: which of several things
+// wrong with it is said, and which twenty of many, is no chance.
+func TestABadRequestHasOneAnswer(t *testing.T) {
+	w := newWorld(t)
+	metadata := "/api/v1/runs/" + w.trigger("task", nil) + "/metadata"
+	in := func(operations, parents, roots string) string {
+		return fmt.Sprintf(`{"operations":%s,"parentOperations":%s,"rootOperations":%s}`, operations, parents, roots)
+	}
+	const noKey, noPath = `[{"type":"set","key":"","value":1}]`, `[{"type":"set","key":"$.a[x]","value":1}]`
+	wrong := "[7" + strings.Repeat(",7", 11) + "]"
+	long := "[7" + strings.Repeat(",7", trigger.MaxOperations) + "]"
+	for name, c := range map[string]struct {
+		method, path, body string
+		status             int
+		says               []string // parts of the answer
+	}{
+		"lists of a wrong type":    {http.MethodPut, metadata, in("{}", "1", `"a"`), 400, []string{`object at \"operations\"; Expected`, `number at \"parentOperations\"; Expected`, `string at \"rootOperations\""`}},
+		"more wrong than is said":  {http.MethodPut, metadata, in(wrong, wrong, wrong), 400, []string{`at \"operations.11\"; Expected`, `at \"parentOperations.7\"","details"`}},
+		"two lists that are long":  {http.MethodPut, metadata, in("[]", long, long), 413, []string{`"parentOperations has 1001`}},
+		"a long one and a bad one": {http.MethodPut, metadata, in(wrong, "[]", long), 413, []string{`"rootOperations has 1001`}},
+		"what cannot be done":      {http.MethodPut, metadata, in("[]", noPath, noKey), 422, []string{`"parentOperations.0.key is a path`}},
+		"a list":                   {http.MethodGet, "/api/v1/runs?page[size]=0&filter[isTest]=1&filter[status]=x&filter[batch]=x", "", 400, []string{`"filter[batch]"`}},
+		"a run":                    {http.MethodPost, "/api/v1/tasks/task/trigger", `{"options":{"ttl":"x","delay":"x","machine":"x","tags":7}}`, 400, []string{`"options.delay\"; is not`}},
+	} {
+		for range 20 {
+			got := w.call(c.method, c.path, c.body)
+			says := got.status == c.status
+			for _, part := range c.says {
+				says = says && strings.Contains(got.body, part)
+			}
+			if !says {
+				t.Errorf("%s: %d %.900s, instead of %d with %q", name, got.status, got.body, c.status, c.says)
+				break
+			}
 		}
 	}
 }

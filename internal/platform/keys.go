@@ -2,7 +2,6 @@ package platform
 
 import (
 	"net/http"
-	"unicode/utf8"
 
 	"github.com/realtime-gw/realtime-gw/internal/auth"
 )
@@ -14,20 +13,17 @@ func (p *platform) resetKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	key, err := param(r, "key")
+	key, err := textParam(r, "key", "key", maxKey)
 	if err != nil {
 		return err
-	}
-	if utf8.RuneCountInString(key) > maxKey {
-		return paramsError("key", "idempotencyKey must be 2048 characters or less")
 	}
 	var issues []issue
 	body, err := readFields(w, r, maxSmallBody, &issues)
 	if err != nil {
 		return err
 	}
-	task := body.text("taskIdentifier", 0)
-	if task == "" {
+	task := body.text("taskIdentifier", maxName)
+	if task == "" && len(issues) == 0 {
 		body.wrong("taskIdentifier", "is empty")
 	}
 	if err := refused(issues); err != nil {

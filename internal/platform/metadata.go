@@ -49,17 +49,18 @@ func (p *platform) putMetadata(w http.ResponseWriter, r *http.Request) error {
 	if body.has("metadata", "object") {
 		change.Metadata = body.members["metadata"]
 	}
-	for name, operations := range map[string]*[]trigger.Operation{
-		"operations": &change.Operations, "parentOperations": &change.ParentOperations, "rootOperations": &change.RootOperations,
-	} {
-		if !body.has(name, "array") {
+	for _, list := range []struct {
+		name       string
+		operations *[]trigger.Operation
+	}{{"operations", &change.Operations}, {"parentOperations", &change.ParentOperations}, {"rootOperations", &change.RootOperations}} {
+		if !body.has(list.name, "array") {
 			continue
 		}
 		// A list of a few bytes each takes many times its size in memory.
-		if err := trigger.CheckOperations(name, elements(body.members[name])); err != nil {
+		if err := trigger.CheckOperations(list.name, elements(body.members[list.name])); err != nil {
 			return triggerError(err)
 		}
-		*operations = body.operations(name)
+		*list.operations = body.operations(list.name)
 	}
 	if err := refused(issues); err != nil {
 		return err

@@ -62,8 +62,10 @@ func TestDocumentedAnswers(t *testing.T) {
 	}
 	over := w.trigger("task", nil)
 	w.call(http.MethodPost, "/api/v2/runs/"+over+"/cancel", nil).into(t, http.StatusOK, nil)
+	tagged := w.trigger("task", nil) // with more tags than a run may have
+	w.exec(`UPDATE "TaskRun" SET "runTags" = '{a,b,c,d,e,f,g,h,i,j,k}' WHERE "friendlyId" = '` + tagged + `'`)
 	there := strings.NewReplacer(
-		"{task}", "task", "{run}", w.trigger("task", object{"delay": "1h", "idempotencyKey": "key"}), "{over}", over, "{key}", "key",
+		"{task}", "task", "{tagged}", tagged, "{run}", w.trigger("task", object{"delay": "1h", "idempotencyKey": "key"}), "{over}", over, "{key}", "key",
 		"{batch}", w.batch(object{"runCount": 1}).ID)
 	const malformed = "%00"
 	large := `{"a":"` + strings.Repeat("x", 300<<10) + `"}`
@@ -94,7 +96,7 @@ func TestDocumentedAnswers(t *testing.T) {
 			{200, "", `{"delay":"2h"}`}, {400, "", "{}"}, {404, "/api/v1/runs/run_nobody/reschedule", ""}, {413, "", large}, {422, "/api/v1/runs/{over}/reschedule", `{"delay":"2h"}`},
 		},
 		"POST /api/v1/runs/{run}/replay": {
-			{200, "", ""}, {400, "/api/v1/runs/batch_x/replay", ""}, {404, "/api/v1/runs/run_nobody/replay", ""}, {413, "", larger}, {501, "", `{"payload":1}`},
+			{200, "", ""}, {400, "/api/v1/runs/batch_x/replay", ""}, {404, "/api/v1/runs/run_nobody/replay", ""}, {413, "", larger}, {422, "/api/v1/runs/{tagged}/replay", ""}, {501, "", `{"payload":1}`},
 		},
 		"GET /api/v1/runs/{run}/metadata": {{200, "", ""}, {400, "/api/v1/runs/batch_x/metadata", ""}, {404, "/api/v1/runs/run_nobody/metadata", ""}},
 		"PUT /api/v1/runs/{run}/metadata": {

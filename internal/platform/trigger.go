@@ -5,9 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/realtime-gw/realtime-gw/internal/auth"
 	"github.com/realtime-gw/realtime-gw/internal/trigger"
@@ -19,12 +17,9 @@ func (p *platform) trigger(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	task, err := param(r, "task")
+	task, err := textParam(r, "task", "taskId", maxName)
 	if err != nil {
 		return err
-	}
-	if !utf8.ValidString(task) || strings.ContainsRune(task, 0) || utf8.RuneCountInString(task) > maxName {
-		return paramsError("taskId", "holds a NUL character, is not UTF-8, or has more than 1024 characters")
 	}
 	if err := mayTrigger(who, "trigger", task); err != nil {
 		return err

@@ -15,14 +15,14 @@ import (
 const maxIndexed = 2600
 
 // Check refuses what the store could not keep, or clients could not read: all that
-// Trigger refuses before it claims or asks anything. Who triggers many checks all of
-// them first. A request that passes can be refused still for what is in the
-// database: its parent, or its token.
+// Trigger refuses before it claims or asks anything. Of several things wrong it says
+// the same each time. Who triggers many checks all of them first. A request that passes
+// can be refused still for what is in the database: its parent, or its token.
 func (r *Request) Check() error {
 	e := r.Environment
-	for name, id := range map[string]string{"id": e.ID, "project": e.ProjectID, "organization": e.OrganizationID} {
-		if id == "" {
-			return fmt.Errorf("trigger: Request.Environment has no %s", name) // the caller's fault, not the client's
+	for _, part := range []struct{ name, id string }{{"id", e.ID}, {"project", e.ProjectID}, {"organization", e.OrganizationID}} {
+		if part.id == "" {
+			return fmt.Errorf("trigger: Request.Environment has no %s", part.name) // the caller's fault, not the client's
 		}
 	}
 	if r.Task == "" {
@@ -45,8 +45,11 @@ func (r *Request) Check() error {
 			return err
 		}
 	}
-	for field, value := range map[string]json.RawMessage{"context": r.Context, "annotations": r.Annotations, "traceContext": r.Trace.Context} {
-		if err := checkJSON(field, value); err != nil {
+	for _, document := range []struct {
+		field string
+		value json.RawMessage
+	}{{"context", r.Context}, {"annotations", r.Annotations}, {"traceContext", r.Trace.Context}} {
+		if err := checkJSON(document.field, document.value); err != nil {
 			return err
 		}
 	}
@@ -57,14 +60,20 @@ func (r *Request) Check() error {
 		}
 		return &InvalidError{Field: field, Reason: fmt.Sprintf("is too long: with the task and the environment's id it has %d bytes, and may have %d", n, maxIndexed)}
 	}
-	for field, at := range map[string]time.Time{"options.delay": r.DelayUntil, "options.idempotencyKeyTTL": r.IdempotencyKeyExpiresAt} {
-		if !at.IsZero() && (at.UTC().Year() < 1 || at.UTC().Year() > 9999) {
-			return &InvalidError{Field: field, Reason: "is not a time in the years 1 to 9999"}
+	for _, when := range []struct {
+		field string
+		at    time.Time
+	}{{"options.delay", r.DelayUntil}, {"options.idempotencyKeyTTL", r.IdempotencyKeyExpiresAt}} {
+		if year := when.at.UTC().Year(); !when.at.IsZero() && (year < 1 || year > 9999) {
+			return &InvalidError{Field: when.field, Reason: "is not a time in the years 1 to 9999"}
 		}
 	}
-	for field, n := range map[string]int32{"options.maxAttempts": r.MaxAttempts, "options.maxDuration": r.MaxDuration} {
-		if n < 0 {
-			return &InvalidError{Field: field, Reason: "is negative"}
+	for _, number := range []struct {
+		field string
+		n     int32
+	}{{"options.maxAttempts", r.MaxAttempts}, {"options.maxDuration", r.MaxDuration}} {
+		if number.n < 0 {
+			return &InvalidError{Field: number.field, Reason: "is negative"}
 		}
 	}
 	if r.ParentRun != "" {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/realtime-gw/realtime-gw/internal/auth"
 	"github.com/realtime-gw/realtime-gw/internal/runid"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 	"github.com/realtime-gw/realtime-gw/internal/trigger"
@@ -225,5 +226,42 @@ func TestAlmostAKSUID(t *testing.T) {
 	}
 	if n := f.count(t, "true"); n != 1 {
 		t.Errorf("%d runs, not 1", n)
+	}
+}
+
+// Of several things wrong with a request or a change it is the same that is said each time.
+func TestOneRefusal(t *testing.T) {
+	f := newFixture(t, nil)
+	far := time.Date(10_000, 1, 2, 0, 0, 0, 0, time.UTC)
+	bad := json.RawMessage("{")
+	large := []trigger.Operation{{Type: "set", Key: "a", Value: json.RawMessage(`"` + strings.Repeat("x", 4*trigger.MaxMetadata) + `"`)}}
+	of := func(change func(*trigger.Request)) func() error {
+		r := request(change)
+		return r.Check
+	}
+	update := func(c trigger.MetadataChange) func() error {
+		return func() error {
+			_, err := f.UpdateMetadata(t.Context(), ours.ID, "run_x", c)
+			return err
+		}
+	}
+	for want, check := range map[string]func() error{
+		"trigger: Request.Environment has no id": of(func(r *trigger.Request) { r.Environment = auth.Environment{} }),
+		"context is not JSON": of(func(r *trigger.Request) {
+			r.Context, r.Annotations, r.Trace.Context = bad, bad, bad
+		}),
+		"annotations is not JSON":                            of(func(r *trigger.Request) { r.Annotations, r.Trace.Context = bad, bad }),
+		"options.delay is not a time in the years 1 to 9999": of(func(r *trigger.Request) { r.DelayUntil, r.IdempotencyKeyExpiresAt = far, far }),
+		"options.maxAttempts is negative":                    of(func(r *trigger.Request) { r.MaxAttempts, r.MaxDuration = -1, -1 }),
+		"operations.0.key is empty":                          update(trigger.MetadataChange{Operations: add(""), ParentOperations: add(""), RootOperations: large}),
+		"parentOperations has more than 1048576 bytes":       update(trigger.MetadataChange{ParentOperations: large, RootOperations: add("")}),
+		"parentOperations.0.key is empty":                    update(trigger.MetadataChange{ParentOperations: add(""), RootOperations: make([]trigger.Operation, trigger.MaxOperations+1)}),
+	} {
+		for range 30 {
+			if err := check(); err == nil || err.Error() != want {
+				t.Errorf("%v, instead of %s", err, want)
+				break
+			}
+		}
 	}
 }

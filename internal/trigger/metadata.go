@@ -95,23 +95,31 @@ func (c MetadataChange) check() error {
 			return &InvalidError{Field: "metadata", Reason: "is not a JSON object"}
 		}
 	}
-	for field, operations := range map[string][]Operation{
-		"operations": c.Operations, "parentOperations": c.ParentOperations, "rootOperations": c.RootOperations,
-	} {
-		if err := CheckOperations(field, len(operations)); err != nil {
+	for _, list := range []struct {
+		field      string
+		operations []Operation
+	}{{"operations", c.Operations}, {"parentOperations", c.ParentOperations}, {"rootOperations", c.RootOperations}} {
+		if err := checkList(list.field, list.operations); err != nil {
 			return err
 		}
-		size := 0
-		for _, o := range operations {
-			size += len(o.Key) + len(o.Value)
-		}
-		if size > mostHeld {
-			return &InvalidError{Field: field, Reason: fmt.Sprintf("has more than %d bytes", mostHeld), TooLarge: true}
-		}
-		for i, o := range operations {
-			if err := o.check(fmt.Sprintf("%s.%d", field, i)); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+func checkList(field string, operations []Operation) error {
+	if err := CheckOperations(field, len(operations)); err != nil {
+		return err
+	}
+	size := 0
+	for _, o := range operations {
+		size += len(o.Key) + len(o.Value)
+	}
+	if size > mostHeld {
+		return &InvalidError{Field: field, Reason: fmt.Sprintf("has more than %d bytes", mostHeld), TooLarge: true}
+	}
+	for i, o := range operations {
+		if err := o.check(fmt.Sprintf("%s.%d", field, i)); err != nil {
+			return err
 		}
 	}
 	return nil

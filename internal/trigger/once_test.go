@@ -68,6 +68,25 @@ func together(ctx context.Context, n int, services []*trigger.Service, request f
 
 func nothing() {}
 
+// sharing are requests that have one key, or one token.
+func sharing(token bool, x string) func(int) trigger.Request {
+	return func(int) trigger.Request {
+		return request(func(r *trigger.Request) {
+			if token {
+				r.OneTimeUseToken = x
+			} else {
+				r.IdempotencyKey = x
+			}
+		})
+	}
+}
+
+// ofThese is a condition on runs that have a key, or token, of sharing.
+const ofThese = `coalesce("idempotencyKey", "oneTimeUseToken") = $1`
+
+// refused says that an outcome is the one that a token has at its second use.
+func (o outcome) refused(token bool) bool { return token && errors.Is(o.err, trigger.ErrTokenUsed) }
+
 // instances are two services that share a Redis, a database, and a flag that does
 // not stay.
 func instances(t *testing.T) (*fixture, []*trigger.Service, *redistest.Server) {
@@ -174,25 +193,17 @@ func TestRedisDies(t *testing.T) {
 	for _, token := range []bool{false, true} {
 		for _, when := range []int64{0, 1} {
 			name := fmt.Sprintf("token %v, after %d", token, when)
-			all := together(t.Context(), 200, services, func(int) trigger.Request {
-				return request(func(r *trigger.Request) {
-					if token {
-						r.OneTimeUseToken = name
-					} else {
-						r.IdempotencyKey = name
-					}
-				})
-			}, when, server.Kill)
+			all := together(t.Context(), 200, services, sharing(token, name), when, server.Kill)
 			made := map[runid.Table]int{}
 			for _, o := range all {
 				switch {
 				case o.err == nil && !o.IsCached:
 					made[o.Run.Table()]++
-				case o.err != nil && (!token || !errors.Is(o.err, trigger.ErrTokenUsed)):
+				case o.err != nil && !o.refused(token):
 					t.Fatalf("%s: %v", name, o.err)
 				}
 			}
-			total := f.count(t, `coalesce("idempotencyKey", "oneTimeUseToken") = $1`, name)
+			total := f.count(t, ofThese, name)
 			if made[runid.Legacy] > 1 || made[runid.V2] > 1 || total != made[runid.Legacy]+made[runid.V2] || total == 0 {
 				t.Errorf("%s: %v were made, and there are %d", name, made, total)
 			}
@@ -228,36 +239,37 @@ func (m *meeting) RunTableV2(string) bool {
 
 // Without Redis, because it is dead or none is configured, the bound of TestRedisDies is
 // reached when two triggers do not see each other and the flag is turned between them. Who
-// comes later gets v2's run; but if none is configured, the instance's own for 30 seconds.
+// comes later with the key gets v2's run; but if none is configured, the instance's own for
+// 30 seconds. Who comes later with the token is told that it is used.
 func TestWhatIsLostWithoutRedis(t *testing.T) {
 	server := redistest.Start(t)
 	server.Kill()
 	f := newFixture(t, nil)
-	for name, of := range map[string]func() claims.Claims{
+	for redis, of := range map[string]func() claims.Claims{
 		"dead": func() claims.Claims { return shared(t, server) },
 		"none": func() claims.Claims { return nil }, // each instance has slots of its own
 	} {
-		t.Run(name, func(t *testing.T) {
-			flags := &meeting{both: make(chan struct{})}
-			services := []*trigger.Service{f.instance(t, flags, of()), f.instance(t, flags, of())}
-			later := services
-			if name == "none" { // what an instance has published it answers with, until that ends
-				later = []*trigger.Service{f.instance(t, flags, of()), f.instance(t, flags, of())}
-			}
-			f.losesOne(t, name, services, later)
-		})
+		for _, token := range []bool{false, true} {
+			name := fmt.Sprintf("%s, token %v", redis, token)
+			t.Run(name, func(t *testing.T) {
+				flags := &meeting{both: make(chan struct{})}
+				services := []*trigger.Service{f.instance(t, flags, of()), f.instance(t, flags, of())}
+				later := services
+				if redis == "none" { // what an instance has published it answers with, until that ends
+					later = []*trigger.Service{f.instance(t, flags, of()), f.instance(t, flags, of())}
+				}
+				f.losesOne(t, token, name, services, later)
+			})
+		}
 	}
 }
 
-// losesOne has two instances, whose flag is turned between them, make two runs of a key.
-// Those that come later are told of one.
-func (f *fixture) losesOne(t *testing.T, key string, services, later []*trigger.Service) {
+// losesOne has two instances, whose flag is turned between them, make two runs of a key
+// or a token. Those that come later are told of one, or that the token is used.
+func (f *fixture) losesOne(t *testing.T, token bool, x string, services, later []*trigger.Service) {
 	t.Helper()
-	withKey := func(int) trigger.Request {
-		return request(func(r *trigger.Request) { r.IdempotencyKey = key })
-	}
 	tables := map[runid.Table]string{}
-	for _, o := range together(t.Context(), 2, services, withKey, 0, nothing) {
+	for _, o := range together(t.Context(), 2, services, sharing(token, x), 0, nothing) {
 		if o.err != nil || o.IsCached {
 			t.Fatalf("%+v, %v", o.Result, o.err)
 		}
@@ -266,28 +278,44 @@ func (f *fixture) losesOne(t *testing.T, key string, services, later []*trigger.
 	if len(tables) != 2 {
 		t.Fatalf("the runs are in %v", tables)
 	}
-	for _, o := range together(t.Context(), 20, later, withKey, 0, nothing) {
-		if o.err != nil || !o.IsCached || o.FriendlyID != tables[runid.V2] {
+	for _, o := range together(t.Context(), 20, later, sharing(token, x), 0, nothing) {
+		if told := o.err == nil && o.IsCached && o.FriendlyID == tables[runid.V2]; token != o.refused(token) || token == told {
 			t.Fatalf("%+v, %v, want %s", o.Result, o.err, tables[runid.V2])
 		}
 	}
-	if n := f.count(t, `"idempotencyKey" = $1`, key); n != 2 {
+	if n := f.count(t, ofThese, x); n != 2 {
 		t.Errorf("%d runs", n)
 	}
 }
 
-// The claims of one process keep triggers apart that are in it.
+// The claims of one process keep triggers apart that are in it, with one key or one token.
 func TestInMemory(t *testing.T) {
 	f := newFixture(t, nil)
 	service := f.instance(t, &flipping{}, nil)
-	for _, o := range together(t.Context(), 200, []*trigger.Service{service}, func(i int) trigger.Request {
-		return request(func(r *trigger.Request) { r.IdempotencyKey = fmt.Sprint(i % 10) })
-	}, 0, nothing) {
-		if o.err != nil {
-			t.Fatal(o.err)
+	for _, token := range []bool{false, true} {
+		name := func(i int) string { return fmt.Sprintf("token %v, %d", token, i%10) }
+		made, told := map[string]int{}, map[string]string{}
+		for i, o := range together(t.Context(), 200, []*trigger.Service{service}, func(i int) trigger.Request {
+			return sharing(token, name(i))(i)
+		}, 0, nothing) {
+			if o.refused(token) {
+				continue
+			}
+			if o.err != nil {
+				t.Fatal(o.err)
+			}
+			if !o.IsCached {
+				made[name(i)]++
+			}
+			if first := told[name(i)]; first != "" && first != o.FriendlyID {
+				t.Errorf("%s: told of %s, and of %s", name(i), first, o.FriendlyID)
+			}
+			told[name(i)] = o.FriendlyID
 		}
-	}
-	if n := f.count(t, "true"); n != 10 {
-		t.Errorf("%d runs of 10 keys", n)
+		for i := range 10 {
+			if n := f.count(t, ofThese, name(i)); made[name(i)] != 1 || n != 1 {
+				t.Errorf("%s: %d were told that they made it, and there are %d runs", name(i), made[name(i)], n)
+			}
+		}
 	}
 }

@@ -102,7 +102,7 @@ func TestRedisComesBack(t *testing.T) {
 					})
 				}
 				for _, o := range together(t.Context(), 200, services, with, -1, nothing) {
-					if o.err != nil && (!token || !errors.Is(o.err, trigger.ErrTokenUsed)) {
+					if o.err != nil && !o.refused(token) {
 						t.Fatal(o.err)
 					}
 				}
@@ -112,13 +112,7 @@ func TestRedisComesBack(t *testing.T) {
 				}
 				ids := map[string]bool{}
 				for i := range 4 {
-					got, err := services[i%2].Trigger(t.Context(), request(func(r *trigger.Request) {
-						if token {
-							r.OneTimeUseToken = "x"
-						} else {
-							r.IdempotencyKey = "x"
-						}
-					}))
+					got, err := services[i%2].Trigger(t.Context(), sharing(token, "x")(i))
 					if token != errors.Is(err, trigger.ErrTokenUsed) || !token && (err != nil || !got.IsCached) {
 						t.Errorf("later: %+v, %v", got, err)
 					}
@@ -175,23 +169,15 @@ func TestNothingIsLostWhileNoFlagIsTurned(t *testing.T) {
 			for _, token := range []bool{false, true} {
 				x := fmt.Sprint(table, name, token)
 				made := 0
-				for _, o := range together(t.Context(), 50, services, func(int) trigger.Request {
-					return request(func(r *trigger.Request) {
-						if token {
-							r.OneTimeUseToken = x
-						} else {
-							r.IdempotencyKey = x
-						}
-					})
-				}, -1, nothing) {
+				for _, o := range together(t.Context(), 50, services, sharing(token, x), -1, nothing) {
 					switch {
 					case o.err == nil && !o.IsCached:
 						made++
-					case o.err != nil && (!token || !errors.Is(o.err, trigger.ErrTokenUsed)):
+					case o.err != nil && !o.refused(token):
 						t.Fatal(o.err)
 					}
 				}
-				if n := f.count(t, `coalesce("idempotencyKey", "oneTimeUseToken") = $1`, x); made != 1 || n != 1 {
+				if n := f.count(t, ofThese, x); made != 1 || n != 1 {
 					t.Errorf("%s: %d were told that they made it, and there are %d", x, made, n)
 				}
 			}
