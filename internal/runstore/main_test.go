@@ -2,7 +2,6 @@ package runstore_test
 
 import (
 	"context"
-	"flag"
 	"strings"
 	"sync"
 	"testing"
@@ -20,14 +19,7 @@ import (
 // TestMain lets the property tests try few cases in the suite. make soak-store
 // asks for many.
 func TestMain(m *testing.M) {
-	flag.Parse()
-	asked := false
-	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
-	if !asked {
-		if err := flag.Set("rapid.checks", "20"); err != nil {
-			panic(err)
-		}
-	}
+	pgtest.FewChecks(20)
 	pgtest.Main(m)
 }
 

@@ -2,7 +2,6 @@ package trigger_test
 
 import (
 	"context"
-	"flag"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,14 +21,7 @@ import (
 
 // TestMain lets the property test try few cases in the suite.
 func TestMain(m *testing.M) {
-	flag.Parse()
-	asked := false
-	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
-	if !asked {
-		if err := flag.Set("rapid.checks", "20"); err != nil {
-			panic(err)
-		}
-	}
+	pgtest.FewChecks(20)
 	redis.SetLogger(quiet{})
 	pgtest.Main(m)
 }
