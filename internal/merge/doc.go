@@ -14,7 +14,8 @@
 //     held; that bit is part of the client's place (shapes.Progress).
 //   - An answer that is not up to date moves the client.
 //   - A live answer is not empty before the hold ends, unless it is the first to
-//     say up to date after one that could not.
+//     say up to date after one that could not. (A side that is read on and is refused, or
+//     led nowhere, ends the hold too, if it has moved.)
 //   - One side's rotation is the feed's. Nothing else resets a client.
 //   - Rows pass byte for byte and in the order of their side, but for the "last"
 //     header. Between the sides there is no order.
@@ -25,16 +26,18 @@
 //     will bring may be older.
 //
 // A body of up to PageBytes a side is held, and the answer is whole: that is how
-// a small feed needs one round trip, with at most two reads of each side. When a
-// side has more, the answer is streamed as it arrives, and is never up to date.
+// a small feed needs one round trip, with at most two reads of each side that has
+// something. When a side has more, the answer is streamed as it arrives, and is never
+// up to date.
 //
 // # The machine
 //
 // Phases down, events across. "-" changes nothing: the event cannot happen
 // there. "proceed" is what comes after every answer of a side:
 //
-//   - a side that was read, is not up to date and moved is read once more, unless
-//     a body is too large to hold already;
+//   - a side that was read, is not up to date and moved is read further, unless a body
+//     is too large to hold already: live with nothing in hand, as often as it takes;
+//     else once more, and only if that can be had now;
 //   - live with nothing to tell, a side that is up to date is waited for; there is
 //     something to tell with something in hand, and when every side is up to date
 //     that was not when the request came;

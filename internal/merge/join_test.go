@@ -115,6 +115,23 @@ func TestALargeSideJoins(t *testing.T) {
 	})
 }
 
+// A side that joins has not said that it is up to date, and its shape begins to fail:
+// who is held is held on until it does, for there is nothing to tell.
+func TestASideJoinsInTwoReadsAndFailsBetween(t *testing.T) {
+	rest := answer{body: "[" + snapshot5 + "," + end + "]", next: inf()}
+	b := &patient{fake: newFake(answer{body: "[]", next: place0(0)}, rest), fault: &shapes.Unavailable{Err: errors.New("down")}}
+	b.news = []answer{{body: "[" + row(8) + "," + end + "]", next: place(9)}}
+	req := Request{From: oneAt, Hold: hold}
+	gains := make(chan struct{})
+	close(gains)
+	req.Gains[1] = gains
+	askPatient(t, caughtUp(), b, req, func(t *testing.T, got *Answer, err error) {
+		if err != nil || !got.UpToDate || got.Next != bothAt(opened(1, true), opened(9, true)) || b.once != 0 {
+			t.Errorf("%+v, %v, %d reads without patience", got, err, b.once)
+		}
+	})
+}
+
 // A side that cannot be read in time has not joined: the hold ends as it would
 // have, and news of the other side does not wait.
 func TestASideThatIsSlowToJoin(t *testing.T) {

@@ -114,8 +114,8 @@ func (r *Held) apply(e Event) {
 	}
 	for _, effect := range effects {
 		switch effect.Kind {
-		case Read:
-			r.read(effect.Side)
+		case Read, ReadOn:
+			r.read(effect.Side, effect.Kind)
 		case Wait:
 			side := &r.state.Sides[effect.Side]
 			r.tickets[effect.Side] = r.merger.config.Upstreams[effect.Side].Join(r.req.Definitions[effect.Side], side.Position)

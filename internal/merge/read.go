@@ -34,7 +34,7 @@ func (p *openPage) close() {
 
 // read asks a side for what is there now, aside, because both are asked at the
 // same time. The call outlives the request only in an open page.
-func (r *Held) read(side int) {
+func (r *Held) read(side int, kind EffectKind) {
 	def, pos := r.req.Definitions[side], r.state.Sides[side].Position
 	ctx, cancel := context.WithCancel(r.ctx)
 	if r.reads == nil {
@@ -44,7 +44,7 @@ func (r *Held) read(side int) {
 	reads.cancels[side] = cancel
 	reads.out++
 	ask := r.merger.config.Upstreams[side].Read
-	if r.state.Sides[side].Followed { // what is in hand does not wait for more
+	if kind == ReadOn {
 		ask = r.merger.config.Upstreams[side].Once
 	}
 	if seat := reads.seated(side); seat != nil {

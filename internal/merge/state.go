@@ -41,7 +41,9 @@ type Side struct {
 	Heard bool
 	// Moved is set once Position is not the one the request came with.
 	Moved bool
-	// Followed is set once the side was read a second time.
+	// Advanced says that the side's last answer moved it.
+	Advanced bool
+	// Followed is set once the side was read on for what is in hand.
 	Followed bool
 	// Joined is set if the side was opened while the request was held.
 	Joined bool
@@ -131,6 +133,7 @@ type EffectKind uint8
 // The effects.
 const (
 	Read   EffectKind = iota // read the side from its position
+	ReadOn                   // read on if that can be had now: what is in hand does not wait
 	Wait                     // wait at the side's position
 	Settle                   // report what is ready at this moment, then Settled
 )

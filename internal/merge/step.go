@@ -116,7 +116,8 @@ func heard(s State, e Event) (State, []Effect) {
 		e.UpToDate = false
 	}
 	side.Heard = true
-	side.Moved = side.Moved || side.Position != e.Next
+	side.Advanced = side.Position != e.Next
+	side.Moved = side.Moved || side.Advanced
 	side.Position, side.UpToDate = e.Next, e.UpToDate
 	s.Rows = s.Rows || e.Rows
 	return proceed(s, e)
@@ -128,13 +129,17 @@ var settle = []Effect{{Kind: Settle}}
 // proceed decides what the side does next, and whether the request is ready.
 func proceed(s State, e Event) (State, []Effect) {
 	side := &s.Sides[e.Side]
-	if e.Kind == Whole && !side.UpToDate && side.Moved && !side.Followed && !s.Large {
-		side.Followed = true
-		effect := ask(side, e.Side, Read)
-		if s.Live && s.inHand() {
-			s.Phase = Completing
+	if e.Kind == Whole && !side.UpToDate && side.Advanced && !s.Large {
+		switch {
+		case s.Live && !s.inHand():
+			return s, []Effect{ask(side, e.Side, Read)}
+		case !side.Followed:
+			side.Followed = true
+			if s.Live {
+				s.Phase = Completing
+			}
+			return s, []Effect{ask(side, e.Side, ReadOn)}
 		}
-		return s, []Effect{effect}
 	}
 	reading := s.any(Reading)
 	switch {
