@@ -204,23 +204,13 @@ func (a *Answer) write(body *bodyWriter, lsn string) (rotated bool, err error) {
 		a.rows[i] = nil // a reader may take long over the pages
 	}
 	a.giveBack()
-	for _, p := range a.pages {
-		err := p.drain(func(piece *shapes.Batch) error {
-			a.note(p.side, piece)
-			rows := piece.Rows
-			if a.recast != nil {
-				rows = a.recast(rows)
-			}
-			body.messages(rows)
-			return body.failed()
-		})
-		if _, rotated := errors.AsType[*shapes.Rotated](err); rotated {
-			body.bracket("]")
-			return true, nil
-		}
-		if err != nil {
-			return false, err
-		}
+	rotated, err = a.drain(body)
+	if err != nil {
+		return false, err
+	}
+	if rotated {
+		body.bracket("]")
+		return true, nil
 	}
 	if len(a.pages) > 0 || lsn != "" {
 		snapshotEnd, _ := a.endOfSnapshots()
@@ -229,6 +219,41 @@ func (a *Answer) write(body *bodyWriter, lsn string) (rotated bool, err error) {
 	body.messages(a.tail)
 	body.bracket("]")
 	return false, nil
+}
+
+// drain writes what the pages yield, as it comes: each is read and scanned by a goroutine
+// of its own, so that a processor does one while another does the other. The first that
+// fails, or is rotated, ends the rest.
+func (a *Answer) drain(body *bodyWriter) (rotated bool, err error) {
+	outcomes := make(chan error, len(a.pages))
+	for _, p := range a.pages {
+		go func() { outcomes <- a.drainOne(p, body) }()
+	}
+	for range a.pages {
+		outcome := <-outcomes
+		if outcome == nil || rotated || err != nil {
+			continue
+		}
+		if _, rotated = errors.AsType[*shapes.Rotated](outcome); !rotated {
+			err = outcome
+		}
+		for _, p := range a.pages {
+			p.cancel()
+		}
+	}
+	return rotated, err
+}
+
+func (a *Answer) drainOne(p *openPage, body *bodyWriter) error {
+	return p.drain(func(piece *shapes.Batch) error {
+		a.note(p.side, piece)
+		rows := piece.Rows
+		if a.recast != nil {
+			rows = a.recast(rows)
+		}
+		body.messages(rows)
+		return body.failed()
+	})
 }
 
 // Close ends the calls that the body still comes from, and gives back what it took

@@ -10,8 +10,8 @@ import (
 // what stands between takes a silent connection for a dead one.
 const stall = 5 * time.Second
 
-// bodyWriter writes messages, as an array or as a stream of events. Its fields are
-// for its writer alone, unless the body is kept alive.
+// bodyWriter writes messages, as an array or as a stream of events. Pages that are
+// drained at the same time share it, and who keeps the body alive.
 type bodyWriter struct {
 	w      io.Writer
 	events bool

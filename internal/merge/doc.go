@@ -27,8 +27,8 @@
 //
 // A body of up to PageBytes a side is held, and the answer is whole: that is how
 // a small feed needs one round trip, with at most two reads of each side that has
-// something. When a side has more, the answer is streamed as it arrives, and is never
-// up to date.
+// something. When a side has more, the answer is streamed as it arrives, the sides at the
+// same time, and is never up to date.
 //
 // # The machine
 //

@@ -105,14 +105,14 @@ func (r rotating) Next(enough int) (shapes.Message, error) {
 // request is told so; one that is rotated before anything was sent is the
 // request's own answer.
 func TestRotatedInTheMiddle(t *testing.T) {
-	page := func(n int) *openPage {
+	page := func(side, n int) *openPage {
 		return &openPage{
-			messages: rotating{shapes.NewScanner(strings.NewReader("[" + rows(n) + "]"))}, closer: func() error { return nil }, cancel: func() {},
+			side: side, messages: rotating{shapes.NewScanner(strings.NewReader("[" + rows(n) + "]"))}, closer: func() error { return nil }, cancel: func() {},
 		}
 	}
 	const large = 512 << 10
 	for _, n := range []int{3, 2 * large / len(row(0))} { // the latter is written from where it is
-		a := &Answer{pages: []*openPage{page(n), page(n)}, rows: [][]byte{[]byte(row(9))}, UpToDate: true}
+		a := &Answer{pages: []*openPage{page(0, n), page(1, n)}, rows: [][]byte{[]byte(row(9))}, UpToDate: true}
 		got := body(t, a)
 		if strings.Contains(got, "control") || !strings.HasPrefix(got, "["+row(9)) || n > 3 && len(got) < large {
 			t.Errorf("wrote %d bytes: %.200s", len(got), got)
@@ -120,9 +120,72 @@ func TestRotatedInTheMiddle(t *testing.T) {
 	}
 	var m Merger
 	m.config.PageBytes = 1 << 20
-	held := m.take(0, &shapes.Page{Messages: page(3).messages, Close: func() error { return nil }}, nil, func() {})
+	held := m.take(0, &shapes.Page{Messages: page(0, 3).messages, Close: func() error { return nil }}, nil, func() {})
 	if _, ok := errors.AsType[*shapes.Rotated](held.err); !ok {
 		t.Errorf("held: %v", held.err)
+	}
+}
+
+// piped is a page whose body is what the test writes, until it is canceled.
+func piped(side int) (*openPage, *io.PipeWriter) {
+	r, w := io.Pipe()
+	return &openPage{
+		side: side, messages: shapes.NewScanner(r), closer: func() error { return nil }, cancel: func() { _ = r.Close() },
+	}, w
+}
+
+// signals is a body that says when something was written.
+type signals struct {
+	strings.Builder
+	wrote chan string
+}
+
+func (s *signals) Write(p []byte) (int, error) {
+	s.wrote <- string(p)
+	return s.Builder.Write(p)
+}
+
+// Pages are written as they come: one whose upstream is slow does not hold up the other.
+func TestPagesDoNotWaitForEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow, body := piped(0)
+		fast := &openPage{side: 1, messages: shapes.NewScanner(strings.NewReader("[" + rows(3) + "]")), closer: slow.closer, cancel: func() {}}
+		w := &signals{wrote: make(chan string, 100)}
+		done := make(chan error)
+		go func() {
+			_, err := (&Answer{pages: []*openPage{slow, fast}}).WriteTo(w)
+			done <- err
+		}()
+		for <-w.wrote != rows(3) {
+		}
+		if _, err := io.WriteString(body, "["+row(9)+"]"); err != nil {
+			t.Error(err)
+		}
+		_ = body.Close()
+		if err := <-done; err != nil || w.String() != "["+rows(3)+","+row(9)+"]" {
+			t.Errorf("%v, %s", err, w.String())
+		}
+	})
+}
+
+// A page that fails, or is rotated, ends the other: nobody waits for what is of no use.
+func TestAPageEndsTheOther(t *testing.T) {
+	for rotated, want := range map[bool]string{true: "[" + row(0) + "]", false: "[" + row(0)} {
+		synctest.Test(t, func(t *testing.T) {
+			silent, _ := piped(0)
+			broken := &openPage{side: 1, messages: shapes.NewScanner(strings.NewReader("[" + row(0))), closer: silent.closer, cancel: func() {}}
+			if rotated {
+				broken.messages = rotating{broken.messages}
+			}
+			// What came before it is sent only when a piece is full, or the page ends.
+			var w strings.Builder
+			if _, err := (&Answer{pages: []*openPage{silent, broken}, rows: [][]byte{[]byte(row(0))}}).WriteTo(&w); (err == nil) != rotated {
+				t.Error(err)
+			}
+			if w.String() != want {
+				t.Errorf("rotated %v: wrote %s", rotated, w.String())
+			}
+		})
 	}
 }
 
