@@ -216,7 +216,7 @@ func TestLaws(t *testing.T) {
 		start := s
 		out := [Sides]Activity{}
 		readOn := [Sides]int{}
-		early := false // something but the hold's end may end it without rows
+		early := false        // something but the hold's end may end it without rows
 		last := [Sides]bool{} // whether the side's last answer was up to date
 		for i := range last {
 			last[i] = start.Sides[i].UpToDate
