@@ -78,8 +78,7 @@ var encoding = base64.RawURLEncoding.Strict()
 // Encode writes c for the feed. It fails only if a side's offset or handle does
 // not fit, which the upstream is to blame for.
 func (c *Codec) Encode(feed Fingerprint, cur Cursor) (handle, offset string, err error) {
-	number, err := pack(cur.Sides)
-	if err != nil {
+	if offset, err = Offset(cur.Sides); err != nil {
 		return "", "", err
 	}
 	b, err := appendHandle(make([]byte, 0, 128), cur)
@@ -87,7 +86,27 @@ func (c *Codec) Encode(feed Fingerprint, cur Cursor) (handle, offset string, err
 		return "", "", err
 	}
 	b = append(b, code(c.keys[0], feed, b)...)
-	return encoding.EncodeToString(b), number.String() + "_0", nil
+	return encoding.EncodeToString(b), offset, nil
+}
+
+// Offset is the offset alone. The handle is another one only when SameHandle says so: of
+// clients who go on in the same shapes only the offset moves.
+func Offset(sides [Sides]shapes.Progress) (string, error) {
+	n, err := pack(sides)
+	if err != nil {
+		return "", err
+	}
+	return string(append(n.decimal(make([]byte, 0, maxDigits+len(offsetEnd))), offsetEnd...)), nil
+}
+
+// SameHandle says whether two places of a feed have one handle.
+func SameHandle(a, b *Cursor) bool {
+	for i := range a.Sides {
+		if a.Sides[i].Handle != b.Sides[i].Handle {
+			return false
+		}
+	}
+	return a.Nonce == b.Nonce && a.Xmin == b.Xmin && a.Floor.Equal(b.Floor)
 }
 
 // maxHandle is the longest handle worth looking at: two upstream handles of 256
@@ -154,7 +173,7 @@ func Number(sides [Sides]shapes.Progress) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return n.String(), nil
+	return string(n.decimal(make([]byte, 0, maxDigits))), nil
 }
 
 // epoch and step are those of Electric's own cursors (sync-service 1.7.12,

@@ -3,7 +3,6 @@ package cursor
 import (
 	"errors"
 	"fmt"
-	"math/big"
 	"strings"
 
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
@@ -29,18 +28,16 @@ const (
 var errUnfit = errors.New("an upstream offset does not fit into a cursor")
 
 // pack puts both places into one number.
-func pack(sides [Sides]shapes.Progress) (*big.Int, error) {
-	n := new(big.Int)
+func pack(sides [Sides]shapes.Progress) (n number, err error) {
 	at := uint(0)
-	put := func(value uint64, bits uint) {
-		var v big.Int
-		n.Or(n, v.Lsh(v.SetUint64(value), at))
-		at += bits
+	put := func(value uint64, width uint) {
+		n.put(value, at)
+		at += width
 	}
 	for _, side := range sides {
 		kind, err := kindOf(side)
 		if err != nil {
-			return nil, err
+			return number{}, err
 		}
 		state := uint64(kind)
 		if side.UpToDate && side.Opened {
@@ -83,10 +80,13 @@ func kindOf(side shapes.Progress) (int, error) {
 // maxDigits is the length of the largest number that pack can make.
 const maxDigits = 61
 
+// offsetEnd makes the number one of Electric's offsets.
+const offsetEnd = "_0"
+
 // unpack reads "<number>_0", in the one text that pack's number has.
 func unpack(offset string) ([Sides]shapes.Progress, error) {
 	var sides [Sides]shapes.Progress
-	digits, ok := strings.CutSuffix(offset, "_0")
+	digits, ok := strings.CutSuffix(offset, offsetEnd)
 	if !ok || digits == "" || len(digits) > maxDigits || digits[0] == '0' {
 		return sides, invalid("the offset is not of our making")
 	}
@@ -95,36 +95,30 @@ func unpack(offset string) ([Sides]shapes.Progress, error) {
 			return sides, invalid("the offset is not of our making")
 		}
 	}
-	n, _ := new(big.Int).SetString(digits, 10) // digits alone cannot fail
-	rest := new(big.Int).Set(n)
-	take := func(bits uint) uint64 {
-		var low big.Int
-		low.And(rest, low.Sub(low.Lsh(big.NewInt(1), bits), big.NewInt(1)))
-		rest.Rsh(rest, bits)
-		return low.Uint64()
-	}
+	n := parseDecimal(digits)
+	rest := n
 	for i := range sides {
 		side := &sides[i]
-		state := take(stateBits)
+		state := rest.take(stateBits)
 		side.Opened, side.UpToDate = true, state&upToDate != 0
 		switch state &^ upToDate {
 		case kindUnopened:
 			side.Opened = false
 		case kindBeforeAll:
 		case kindChunk:
-			side.Offset = shapes.SnapshotChunk(uint32(take(32)))
+			side.Offset = shapes.SnapshotChunk(uint32(rest.take(32)))
 		case kindSnapshotEnd:
 			side.Offset = shapes.SnapshotEnd
 		case kindChange:
-			tx := take(64)
-			side.Offset = shapes.LogOffset(tx, uint32(take(32)))
+			tx := rest.take(64)
+			side.Offset = shapes.LogOffset(tx, uint32(rest.take(32)))
 		case kindTransaction:
-			side.Offset = shapes.Offset{Kind: shapes.AtEnd, Tx: take(64)}
+			side.Offset = shapes.Offset{Kind: shapes.AtEnd, Tx: rest.take(64)}
 		default:
 			return sides, invalid("the offset has an unknown kind")
 		}
 	}
-	if again, err := pack(sides); err != nil || again.Cmp(n) != 0 {
+	if again, err := pack(sides); err != nil || again != n {
 		return sides, invalid("the offset is not the one number of its state")
 	}
 	return sides, nil

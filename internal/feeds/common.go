@@ -57,16 +57,21 @@ func (c *common) definitions(floor time.Time, make func() [merge.Sides]*shapes.D
 	return defs
 }
 
-// encoded gives what a place was told as.
-func (c *common) encoded(codec *cursor.Codec, at *cursor.Cursor) (handle, offset string, ok bool) {
+// encoded gives what a place was told as, or only its handle, which is that of another
+// place: who goes on in the same shapes keeps it.
+func (c *common) encoded(codec *cursor.Codec, at *cursor.Cursor) (handle, offset string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range c.places {
-		if p := &c.places[i]; p.codec == codec && p.at == *at {
-			return p.handle, p.offset, true
+		p := &c.places[i]
+		if p.codec != codec || !cursor.SameHandle(&p.at, at) {
+			continue
+		}
+		if handle = p.handle; p.at.Sides == at.Sides {
+			return handle, p.offset
 		}
 	}
-	return "", "", false
+	return handle, ""
 }
 
 // decoded gives the place that was told as this. The handle holds a code that nobody

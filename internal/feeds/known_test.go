@@ -76,7 +76,8 @@ func TestPlacesInCommon(t *testing.T) {
 	for n := range mostPlaces + 1 {
 		want := n > 0 // the oldest made room
 		at, decoded := c.decoded(&codec, fmt.Sprint("handle", n), "17_0")
-		handle, offset, encoded := c.encoded(&codec, place(n))
+		handle, offset := c.encoded(&codec, place(n))
+		encoded := handle != ""
 		if decoded != want || encoded != want || want && (at != *place(n) || handle != fmt.Sprint("handle", n) || offset != "17_0") {
 			t.Errorf("place %d: %+v, %v; %s, %s, %v", n, at, decoded, handle, offset, encoded)
 		}
@@ -89,8 +90,13 @@ func TestPlacesInCommon(t *testing.T) {
 	if _, ok := c.decoded(&another, "handle1", "17_0"); ok {
 		t.Error("a place of another codec is one of this")
 	}
-	if _, _, ok := c.encoded(&another, place(1)); ok {
+	if handle, offset := c.encoded(&another, place(1)); handle != "" || offset != "" {
 		t.Error("a place has the strings of another codec")
+	}
+	further := place(1)
+	further.Sides[0].UpToDate = true
+	if handle, offset := c.encoded(&codec, further); handle != "handle1" || offset != "" {
+		t.Errorf("further on in the same shapes: %q, %q", handle, offset)
 	}
 }
 

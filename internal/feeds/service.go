@@ -216,9 +216,14 @@ func (s *Service) at(f *Feed, p Place) (cursor.Cursor, error) {
 // told to give up would make it start over without a word to its subscribers:
 // then another nonce is used, over the same upstream handles.
 func (s *Service) encode(f *Feed, at *cursor.Cursor, expired string) (handle, offset string, err error) {
-	handle, offset, ok := f.common.encoded(s.config.Codec, at)
-	if !ok {
-		if handle, offset, err = s.config.Codec.Encode(f.fingerprint, *at); err == nil {
+	handle, offset = f.common.encoded(s.config.Codec, at)
+	if offset == "" {
+		if handle == "" {
+			handle, offset, err = s.config.Codec.Encode(f.fingerprint, *at)
+		} else {
+			offset, err = cursor.Offset(at.Sides)
+		}
+		if err == nil {
 			f.common.tell(s.config.Codec, at, handle, offset)
 		}
 	}
