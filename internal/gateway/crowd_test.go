@@ -70,6 +70,13 @@ type crowd struct {
 	changed chan struct{}
 	token   string
 	place   url.Values // of all clients
+	noted   func()     // what is done when an answer is noted, if it is not nil
+}
+
+func (c *crowd) Answered(Answered) {
+	if c.noted != nil {
+		c.noted()
+	}
 }
 
 func (c *crowd) Holding(change int) {
@@ -176,6 +183,7 @@ type memory struct {
 
 func (m *memory) Header() http.Header    { return m.header }
 func (m *memory) WriteHeader(status int) { m.status = status }
+func (m *memory) Flush()                 {}
 
 func (m *memory) Write(p []byte) (int, error) {
 	m.body = append(m.body, p...)
@@ -189,3 +197,39 @@ func (m *memory) reset() {
 }
 
 var crowdBody = "[" + crowdRow + "," + strings.Replace(crowdEnd, "100", "1", 1) + "]"
+
+// Who waited has the answer before it is noted: neither the log nor an observer is on the
+// way of a change.
+func TestTheAnswerDoesNotWaitForTheLog(t *testing.T) {
+	c := newCrowd(t)
+	server := httptest.NewServer(c.handler)
+	defer server.Close()
+	heard, noted := make(chan struct{}), make(chan bool, 1)
+	c.noted = func() {
+		select {
+		case <-heard:
+			noted <- true
+		case <-time.After(10 * time.Second):
+			noted <- false
+		}
+	}
+	go func() {
+		c.until(1)
+		c.tell(crowdRow)
+	}()
+	req := c.request(t, c.place)
+	req.RequestURI = ""
+	req.URL.Scheme, req.URL.Host = "http", strings.TrimPrefix(server.URL, "http://")
+	resp, err := server.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); err != nil || string(body) != crowdBody || resp.ContentLength != int64(len(crowdBody)) {
+		t.Errorf("%s, %v, of %d bytes", body, err, resp.ContentLength)
+	}
+	close(heard)
+	if !<-noted {
+		t.Error("the answer was noted before the client had it")
+	}
+}

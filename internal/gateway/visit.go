@@ -103,6 +103,9 @@ func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if v.poll != nil {
 		v.poll.held.Wait()
 		v.poll.finish(&v.out)
+		if v.out.status != 0 { // what is noted of the answer, it does not wait for
+			_ = v.out.FlushError()
+		}
 	}
 	v.returned = true
 }

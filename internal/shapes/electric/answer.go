@@ -178,20 +178,13 @@ func checkHandle(handle string) error {
 // memory becomes the batch's, because what is kept of a message never starts
 // before the message does.
 func readBatch(ctx context.Context, resp *http.Response) (*shapes.Batch, error) {
-	var buf bytes.Buffer
-	switch n := resp.ContentLength; {
-	case n > 0 && n <= maxLive:
-		buf.Grow(int(n) + bytes.MinRead)
-	case n < 0: // chunked: mostly a row or two
-		buf.Grow(2 << 10)
-	}
-	if _, err := buf.ReadFrom(io.LimitReader(resp.Body, maxLive+1)); err != nil {
+	body, err := readAll(resp)
+	if err != nil {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		return nil, fault("reading a live answer: %w", err)
 	}
-	body := buf.Bytes()
 	switch none := resp.StatusCode == http.StatusNoContent; {
 	case len(body) > maxLive:
 		return nil, fault("a live answer is larger than %d bytes", maxLive)
@@ -207,4 +200,23 @@ func readBatch(ctx context.Context, resp *http.Response) (*shapes.Batch, error) 
 		return nil, fault("a live answer: %w", err)
 	}
 	return &batch, nil
+}
+
+// readAll reads a body to its end, or to where it is too large for a live answer.
+func readAll(resp *http.Response) ([]byte, error) {
+	if n := resp.ContentLength; n >= 0 && n <= maxLive {
+		body := make([]byte, n+1) // the Read that gives the end needs room
+		got, err := io.ReadFull(resp.Body, body)
+		if got == int(n) && (err == io.EOF || err == io.ErrUnexpectedEOF) {
+			return body[:n], nil
+		}
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return body[:got], err
+	}
+	var buf bytes.Buffer
+	buf.Grow(2 << 10) // if it is chunked: mostly a row or two
+	_, err := buf.ReadFrom(io.LimitReader(resp.Body, maxLive+1))
+	return buf.Bytes(), err
 }
