@@ -3,7 +3,9 @@ package merge
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -123,7 +125,7 @@ func (a *Answer) end(snapshotEnd uint64) {
 
 // Recast has the rows of the body, framed as in a shapes.Batch, pass through f,
 // which must not write to what it gets: others read it too. It comes before Size
-// and WriteTo, once.
+// and WriteTo, once. f is safe for concurrent use: sides are written at the same time.
 func (a *Answer) Recast(f func(rows []byte) []byte) {
 	for i, rows := range a.rows {
 		if a.rows[i] = f(rows); !same(a.rows[i], rows) {
@@ -223,25 +225,49 @@ func (a *Answer) write(body *bodyWriter, lsn string) (rotated bool, err error) {
 
 // drain writes what the pages yield, as it comes: each is read and scanned by a goroutine
 // of its own, so that a processor does one while another does the other. The first that
-// fails, or is rotated, ends the rest.
+// fails, or is rotated, ends the rest. What one panics with, drain panics with, where
+// whoever serves the request can stop it.
 func (a *Answer) drain(body *bodyWriter) (rotated bool, err error) {
-	outcomes := make(chan error, len(a.pages))
-	for _, p := range a.pages {
-		go func() { outcomes <- a.drainOne(p, body) }()
+	type outcome struct {
+		err    error
+		thrown any
 	}
+	outcomes := make(chan outcome, len(a.pages))
+	for _, p := range a.pages {
+		go func() {
+			var o outcome
+			defer func() {
+				if thrown := recover(); thrown != nil {
+					o.thrown = fmt.Sprintf("%v\n\n%s", thrown, debug.Stack()) // the other stack says nothing of it
+				}
+				outcomes <- o
+			}()
+			o.err = a.drainOne(p, body)
+		}()
+	}
+	var thrown any
 	for range a.pages {
-		outcome := <-outcomes
-		if outcome == nil || rotated || err != nil {
+		o := <-outcomes
+		if o.err == nil && o.thrown == nil {
 			continue
 		}
-		if _, rotated = errors.AsType[*shapes.Rotated](outcome); !rotated {
-			err = outcome
+		if thrown == nil {
+			thrown = o.thrown
+		}
+		if err == nil {
+			err = o.err
 		}
 		for _, p := range a.pages {
 			p.cancel()
 		}
 	}
-	return rotated, err
+	if thrown != nil {
+		panic(thrown)
+	}
+	if _, rotated = errors.AsType[*shapes.Rotated](err); rotated {
+		return true, nil
+	}
+	return false, err
 }
 
 func (a *Answer) drainOne(p *openPage, body *bodyWriter) error {

@@ -168,6 +168,24 @@ func TestPagesDoNotWaitForEachOther(t *testing.T) {
 	})
 }
 
+// What goes wrong on a page's own goroutine is its writer's caller's: net/http cuts one
+// connection for it.
+func TestAPanicIsTheCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		silent, _ := piped(0)
+		odd := &openPage{side: 1, messages: shapes.NewScanner(strings.NewReader("[" + rows(3) + "]")), closer: silent.closer, cancel: func() {}}
+		a := &Answer{pages: []*openPage{silent, odd}}
+		a.Recast(func([]byte) []byte { panic("a fault in a recast") })
+		defer func() {
+			if thrown, _ := recover().(string); !strings.Contains(thrown, "a fault in a recast") || !strings.Contains(thrown, "drainOne") {
+				t.Errorf("threw %q", thrown)
+			}
+		}()
+		_, _ = a.WriteTo(io.Discard)
+		t.Error("nothing was thrown")
+	})
+}
+
 // A page that fails, or is rotated, ends the other: nobody waits for what is of no use.
 func TestAPageEndsTheOther(t *testing.T) {
 	for rotated, want := range map[bool]string{true: "[" + row(0) + "]", false: "[" + row(0)} {

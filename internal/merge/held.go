@@ -35,6 +35,8 @@ type reads struct {
 	cancels [Sides]context.CancelFunc // of those that are out
 	schemas [Sides]string
 	seats   [Sides]*flight.Seat // taken for reads that were not begun
+	times   [Sides]int          // that a side was read
+	asked   [Sides]time.Time    // when it was last
 }
 
 // Wait waits until the request has its outcome.

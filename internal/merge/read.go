@@ -2,6 +2,7 @@ package merge
 
 import (
 	"context"
+	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 )
@@ -53,7 +54,15 @@ func (r *Held) read(side int, kind EffectKind) {
 		}
 	}
 	joined, place := r.joined(side)
+	var wait time.Duration
+	if kind == Read {
+		wait = reads.next(side, time.Now())
+	}
 	go func() {
+		if err := pause(ctx, wait); err != nil {
+			reads.results <- &result{side: side, err: err}
+			return
+		}
 		page, err := ask(ctx, def, pos)
 		if err == nil && joined >= 0 {
 			if err = r.merger.agree(ctx, page, joined, r.req.Definitions[joined], place); err != nil {
@@ -62,6 +71,39 @@ func (r *Held) read(side int, kind EffectKind) {
 		}
 		reads.results <- r.merger.take(side, page, err, cancel)
 	}()
+}
+
+// A side that is read again and again, without rows, has an upstream that goes on without
+// getting anywhere. The second time is at once, since that is how a shape begins.
+const (
+	atOnce  = 2
+	minRead = 500 * time.Millisecond
+)
+
+// next says how long a read of a side has to wait.
+func (r *reads) next(side int, now time.Time) time.Duration {
+	at := now
+	if r.times[side]++; r.times[side] > atOnce {
+		if earliest := r.asked[side].Add(minRead); now.Before(earliest) {
+			at = earliest
+		}
+	}
+	r.asked[side] = at
+	return at.Sub(now)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // joined is the other side and its place, if this one is about to be read from its
@@ -146,7 +188,11 @@ func (r *Held) take(got *result) {
 		cancel()
 	}
 	r.answer.taken += got.taken
-	if got.shared != nil {
+	switch {
+	case got.shared == nil:
+	case len(got.batch.Rows) == 0: // there is nothing to have its memory for
+		got.shared.close()
+	default:
 		r.answer.shared = append(r.answer.shared, got.shared)
 	}
 	if got.err != nil {

@@ -215,7 +215,7 @@ func TestLaws(t *testing.T) {
 		}
 		start := s
 		out := [Sides]Activity{}
-		readOn := [Sides]int{}
+		readOn, reads := [Sides]int{}, [Sides]int{}
 		early := false        // something but the hold's end may end it without rows
 		last := [Sides]bool{} // whether the side's last answer was up to date
 		for i := range last {
@@ -250,6 +250,12 @@ func TestLaws(t *testing.T) {
 					}
 				} else if readOn[f.Side]++; f.Kind == Read {
 					readOn[f.Side] = 0
+				}
+				if f.Kind != Wait {
+					reads[f.Side]++
+				}
+				if !s.Live && (reads[f.Side] > 2 || (f.Kind == Read) != (reads[f.Side] == 1)) {
+					t.Fatalf("%v of side %d, its read number %d, for who does not wait", f.Kind, f.Side, reads[f.Side])
 				}
 				if patient := !s.Live || !s.inHand(); s.Live && patient != (f.Kind != ReadOn) || readOn[f.Side] > 1 {
 					t.Fatalf("%v of side %d, read on %d times, with something in hand: %v", f.Kind, f.Side, readOn[f.Side], s.inHand())
