@@ -3,6 +3,7 @@ package http1
 import (
 	"bufio"
 	"errors"
+	"io"
 	"math"
 	"net"
 	"net/http"
@@ -54,7 +55,7 @@ func (c *conn) Read(p []byte) (int, error) {
 // head reads up to the body of the answer. A 1xx says that there is one to come.
 func (c *conn) head(req *http.Request) (*http.Response, error) {
 	for {
-		resp, err := http.ReadResponse(c.in, req)
+		resp, err := c.next(req)
 		switch {
 		case err != nil:
 			return nil, err
@@ -64,6 +65,26 @@ func (c *conn) head(req *http.Request) (*http.Response, error) {
 			return resp, nil
 		}
 	}
+}
+
+// next waits for an answer and reads up to its body: by usual if it can, and else by
+// net/http, which finds all bytes still there.
+func (c *conn) next(req *http.Request) (*http.Response, error) {
+	switch _, err := c.in.Peek(1); {
+	case err == io.EOF:
+		return nil, io.ErrUnexpectedEOF // as net/http has it
+	case err != nil:
+		return nil, err
+	}
+	buffered, _ := c.in.Peek(c.in.Buffered())
+	a, size := usual(buffered)
+	if size == 0 || req.Method == http.MethodHead {
+		return http.ReadResponse(c.in, req)
+	}
+	_, _ = c.in.Discard(size)
+	a.Request = req
+	a.open(c.in)
+	return &a.Response, nil
 }
 
 // fit says of a connection that idled that it is open, and that nothing came which

@@ -11,8 +11,18 @@
 //
 // It speaks HTTP/1.1 to http origins, makes GETs and HEADs without a body, and asks
 // for no compression. It knows no proxy, no TLS, no upgrade to another protocol, and
-// calls no httptrace. Requests and answers are written and read by net/http, so an
-// answer is here what it is there.
+// calls no httptrace. Requests are written by net/http. Answers are read by net/http, or
+// as it reads them.
+//
+// # The usual form
+//
+// An answer to a poll is small, and says nothing odd. net/http reads all
+// that is sent as HTTP, with much code, none of which is in the caches of a process that
+// was idle while somebody waited for a change. So a head that is whole in the buffer when
+// its first byte is looked at, and of a form of which there are no two opinions, is read
+// by a page of code, with few allocations. net/http reads all others from their first
+// byte. Tests hold one reader against the other. The values of such a head are one
+// string: who keeps a value for long keeps a clone of it.
 //
 // # Connections
 //

@@ -158,6 +158,11 @@ func nextPosition(header http.Header, pos shapes.Position) (shapes.Position, err
 	case offset.Compare(pos.Offset) < 0:
 		return shapes.Position{}, fault("an answer goes back from offset %s to %s", pos.Offset, offset)
 	}
+	if handle == pos.Handle {
+		handle = pos.Handle
+	} else {
+		handle = strings.Clone(handle) // a place is kept for long, and the head that it came in is not
+	}
 	return shapes.Position{Handle: handle, Offset: offset}, nil
 }
 

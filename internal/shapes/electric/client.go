@@ -100,7 +100,7 @@ func (c *Client) Read(ctx context.Context, def *shapes.Definition, pos shapes.Po
 	body := newBoundedBody(resp.Body, c.bounds, cancel)
 	return &shapes.Page{
 		Next:     next,
-		Schema:   resp.Header.Get("Electric-Schema"),
+		Schema:   strings.Clone(resp.Header.Get("Electric-Schema")),
 		Messages: messages{shapes.NewScanner(body), c, def},
 		Close:    body.Close,
 	}, nil
