@@ -15,7 +15,7 @@ const pieceBytes = 32 << 10
 // how nearly all of a snapshot comes. Nothing more than enough comes together.
 const (
 	plenty = 8 << 10
-	enough = 128 << 10
+	enough = 112 << 10
 )
 
 // drain gives the rest of the page's rows to send, a piece at a time. What send gets is

@@ -222,7 +222,7 @@ func (s *Scanner) message() (m Message, like, done bool, err error) {
 const (
 	leastBuffer  = 16 << 10
 	streamBuffer = 32 << 10
-	largeBuffer  = 128 << 10
+	largeBuffer  = 112 << 10
 	large        = 256 << 10 // a body
 )
 
