@@ -59,9 +59,10 @@ type entry struct {
 
 func (e *entry) whole() bool { return e.tables[0] && e.tables[1] }
 
-// look is one query, for those who wait for it.
+// look is one query, for those who wait for it. What it finds is theirs, whatever is
+// forgotten meanwhile.
 type look struct {
-	environments map[string]bool
+	environments map[string][Tables]bool // written before done is closed
 	done         chan struct{}
 	err          error // written before done is closed
 }
@@ -103,10 +104,10 @@ func (c *Census) Has(ctx context.Context, environment string) ([Tables]bool, err
 		return e.tables, nil
 	}
 	if c.waiting == nil {
-		c.waiting = &look{environments: map[string]bool{}, done: make(chan struct{})}
+		c.waiting = &look{environments: map[string][Tables]bool{}, done: make(chan struct{})}
 	}
 	l := c.waiting
-	l.environments[environment] = true
+	l.environments[environment] = [Tables]bool{}
 	c.mu.Unlock()
 	c.poke()
 	select {
@@ -119,12 +120,7 @@ func (c *Census) Has(ctx context.Context, environment string) ([Tables]bool, err
 	if l.err != nil {
 		return [Tables]bool{}, l.err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if e := c.entries[environment]; e != nil {
-		return e.tables, nil
-	}
-	return [Tables]bool{}, nil
+	return l.environments[environment], nil
 }
 
 // Watch gives a channel for each table, closed once the environment has runs

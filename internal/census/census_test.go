@@ -265,6 +265,23 @@ func TestClose(t *testing.T) {
 	})
 }
 
+// Who asked is told what was found, also if it is more than is remembered.
+func TestWhatIsFoundIsTold(t *testing.T) {
+	in(t, Config{Entries: 1}, func(t *testing.T, s *store, c *Census) {
+		var waiting sync.WaitGroup
+		for n := range 20 {
+			environment := fmt.Sprint(n)
+			s.put(n%Tables, environment)
+			waiting.Go(func() {
+				if got := has(t, c, environment); !got[n%Tables] || got[1-n%Tables] {
+					t.Errorf("environment %d: %v", n, got)
+				}
+			})
+		}
+		waiting.Wait()
+	})
+}
+
 // Of those that nobody watches, only so many are remembered; what is watched is
 // never forgotten.
 func TestEntriesAreBounded(t *testing.T) {

@@ -47,11 +47,14 @@ func (c *Census) next(due bool) (l *look, asked [Tables][]string, some bool) {
 	if l != nil {
 		for environment := range l.environments {
 			ask(environment)
+			if e := c.entries[environment]; e != nil {
+				l.environments[environment] = e.tables
+			}
 		}
 	}
 	if due {
 		for environment := range c.watched {
-			if l == nil || !l.environments[environment] {
+			if !l.has(environment) {
 				ask(environment)
 			}
 		}
@@ -60,6 +63,15 @@ func (c *Census) next(due bool) (l *look, asked [Tables][]string, some bool) {
 		close(l.done) // found meanwhile
 	}
 	return l, asked, some
+}
+
+// has says whether a look is for an environment. Of none it is for none.
+func (l *look) has(environment string) bool {
+	if l == nil {
+		return false
+	}
+	_, has := l.environments[environment]
+	return has
 }
 
 // finish looks, and tells those who wait.
@@ -72,6 +84,11 @@ func (c *Census) finish(l *look, asked [Tables][]string) {
 	for i := range found {
 		for _, environment := range found[i] {
 			c.found(environment, i)
+			if l.has(environment) {
+				tables := l.environments[environment]
+				tables[i] = true
+				l.environments[environment] = tables
+			}
 		}
 	}
 	c.bound()
