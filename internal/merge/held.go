@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/realtime-gw/realtime-gw/internal/pace"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
 )
@@ -35,8 +36,9 @@ type reads struct {
 	cancels [Sides]context.CancelFunc // of those that are out
 	schemas [Sides]string
 	seats   [Sides]*flight.Seat // taken for reads that were not begun
-	times   [Sides]int          // that a side was read
-	asked   [Sides]time.Time    // when it was last
+	// A side that is read again and again, without rows, has an upstream that goes on
+	// without getting anywhere.
+	paces [Sides]pace.Pace
 }
 
 // Wait waits until the request has its outcome.

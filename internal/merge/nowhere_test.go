@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/realtime-gw/realtime-gw/internal/pace"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 	"github.com/realtime-gw/realtime-gw/internal/shapes/flight"
 )
@@ -46,7 +47,7 @@ func TestASideThatGetsNowhere(t *testing.T) {
 			t.Errorf("%d pages are open", c.open)
 		}
 		for i := 2; i < len(c.asked); i++ {
-			if apart := c.asked[i].Sub(c.asked[i-1]); apart < minRead {
+			if apart := c.asked[i].Sub(c.asked[i-1]); apart < pace.Least {
 				t.Fatalf("reads %d and %d are %s apart", i-1, i, apart)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/realtime-gw/realtime-gw/internal/pace"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 )
 
@@ -56,10 +57,10 @@ func (r *Held) read(side int, kind EffectKind) {
 	joined, place := r.joined(side)
 	var wait time.Duration
 	if kind == Read {
-		wait = reads.next(side, time.Now())
+		wait = reads.paces[side].Next(time.Now())
 	}
 	go func() {
-		if err := pause(ctx, wait); err != nil {
+		if err := pace.Pause(ctx, wait); err != nil {
 			reads.results <- &result{side: side, err: err}
 			return
 		}
@@ -71,39 +72,6 @@ func (r *Held) read(side int, kind EffectKind) {
 		}
 		reads.results <- r.merger.take(side, page, err, cancel)
 	}()
-}
-
-// A side that is read again and again, without rows, has an upstream that goes on without
-// getting anywhere. The second time is at once, since that is how a shape begins.
-const (
-	atOnce  = 2
-	minRead = 500 * time.Millisecond
-)
-
-// next says how long a read of a side has to wait.
-func (r *reads) next(side int, now time.Time) time.Duration {
-	at := now
-	if r.times[side]++; r.times[side] > atOnce {
-		if earliest := r.asked[side].Add(minRead); now.Before(earliest) {
-			at = earliest
-		}
-	}
-	r.asked[side] = at
-	return at.Sub(now)
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // joined is the other side and its place, if this one is about to be read from its

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/realtime-gw/realtime-gw/internal/pace"
 )
 
 // work listens until Close, on a new connection whenever one is lost, and reads
@@ -24,7 +26,7 @@ func (f *Flags) work(ctx context.Context) {
 		}
 		// Whoever cannot listen may still be able to read.
 		_ = f.readAll(ctx, f.config.Pool)
-		if pause(ctx, min(f.config.Period, time.Second)) != nil {
+		if pace.Pause(ctx, min(f.config.Period, time.Second)) != nil {
 			return
 		}
 	}
@@ -80,15 +82,4 @@ func waitUntil(ctx context.Context, at time.Time, wait func(context.Context) (*p
 		err = errDue
 	}
 	return note, err
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

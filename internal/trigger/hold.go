@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/realtime-gw/realtime-gw/internal/claims"
+	"github.com/realtime-gw/realtime-gw/internal/pace"
 )
 
 // The times of claims; but for the last they are the platform's.
@@ -58,7 +59,7 @@ func (s *Service) enter(ctx context.Context, slot claims.Slot, life time.Duratio
 		if err != nil {
 			wait *= 10
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := pace.Pause(ctx, wait); err != nil {
 			return nil, "", err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/realtime-gw/realtime-gw/internal/pace"
 	"github.com/realtime-gw/realtime-gw/internal/runstore"
 )
 
@@ -188,7 +189,7 @@ func (s *Service) operate(ctx context.Context, key runstore.Key, operations []Op
 		if time.Now().After(deadline) {
 			return "", ErrBusy
 		}
-		if err := pause(ctx, time.Duration(1+rand.IntN(5<<min(try, 4)))*time.Millisecond); err != nil {
+		if err := pace.Pause(ctx, time.Duration(1+rand.IntN(5<<min(try, 4)))*time.Millisecond); err != nil {
 			return "", err
 		}
 	}
@@ -205,16 +206,4 @@ func text(s *string) string {
 		return ""
 	}
 	return *s
-}
-
-// pause waits, or fails when ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -6,12 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/realtime-gw/realtime-gw/internal/pace"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 )
-
-// minRound is the least time between two calls at one position that brought
-// nothing: an upstream that answers a held call at once must not be hammered.
-const minRound = 500 * time.Millisecond
 
 // flight is one held call and those who wait for it.
 type flight struct {
@@ -112,8 +109,11 @@ func (f *flight) fly(ctx context.Context) {
 // place, which stays valid.
 func (f *flight) ask(ctx context.Context) (*shapes.News, error) {
 	pos := f.pos
+	var rounds pace.Pace // an upstream that answers a held call at once is not hammered
 	for {
-		asked := time.Now()
+		if err := pace.Pause(ctx, rounds.Next(time.Now())); err != nil {
+			return nil, err
+		}
 		news, err := f.group.config.Source.Wait(ctx, f.def, pos)
 		if err != nil {
 			return nil, err
@@ -122,25 +122,9 @@ func (f *flight) ask(ctx context.Context) (*shapes.News, error) {
 			return f.complete(ctx, news), nil
 		}
 		if news.Next == pos {
-			if err := pause(ctx, minRound-time.Since(asked)); err != nil {
-				return nil, err
-			}
+			rounds.Stuck()
 		}
 		pos = news.Next
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/realtime-gw/realtime-gw/internal/pace"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 )
 
@@ -190,7 +191,25 @@ func TestAnUpstreamThatDoesNotHoldIsNotHammered(t *testing.T) {
 		if n := len(s.pending()); n != 0 {
 			t.Fatal("asked again at once")
 		}
-		time.Sleep(minRound)
+		time.Sleep(pace.Least)
+		s.one(t)
+	})
+}
+
+// Nor is one whose answers have no rows and always lead a bit further: the second call goes
+// at once, and no further one sooner than the pace has it.
+func TestAnUpstreamThatGetsNowhereIsNotHammered(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *script, g *Group) {
+		ticket := g.Join(def, at(1))
+		defer ticket.Leave()
+		s.one(t).reply <- reply{news: silence(2)}
+		for place := uint64(3); place < 10; place++ {
+			s.one(t).reply <- reply{news: silence(place)}
+			if n := len(s.pending()); n != 0 {
+				t.Fatalf("asked again at once, at %d", place)
+			}
+			time.Sleep(pace.Least)
+		}
 		s.one(t)
 	})
 }

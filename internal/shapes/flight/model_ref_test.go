@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/realtime-gw/realtime-gw/internal/pace"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 )
 
@@ -39,6 +40,7 @@ type refFlight struct {
 	pos        shapes.Position
 	due        time.Time // when its call is asked, or asked again
 	asked      time.Time
+	rounds     int             // calls that were renewed too soon, or more if one led nowhere
 	asks       shapes.Position // where
 	sitting    int
 	emptied    time.Time // when the last reader left, if nobody sits in it
@@ -51,6 +53,18 @@ type refFlight struct {
 	upToDate   bool
 	err        error
 	limited    bool
+}
+
+// again is when the call is renewed after an answer without rows: too soon only once, if
+// that answer led on.
+func (f *refFlight) again() {
+	f.due = time.Now()
+	soonest := f.asked.Add(pace.Least)
+	if f.rounds++; !soonest.After(f.due) {
+		f.rounds = 0
+	} else if f.rounds > 1 {
+		f.due = soonest
+	}
 }
 
 // refCall is a read that is out, by the reader for whose request it was made.

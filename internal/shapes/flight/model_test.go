@@ -160,12 +160,12 @@ func (m *model) answer(n, how int) {
 		}
 	case 3: // silence in place: not asked again too soon
 		c.reply <- reply{news: &shapes.News{Next: c.pos, Batch: shapes.Batch{UpToDate: true}}}
-		if f.due = f.asked.Add(minRound); f.due.Before(time.Now()) {
-			f.due = time.Now()
-		}
+		f.rounds = max(f.rounds, 1)
+		f.again()
 	case 4: // silence that moves
 		c.reply <- reply{news: &shapes.News{Next: onWay(c.pos), Batch: shapes.Batch{UpToDate: true}}}
-		f.due, f.asks = time.Now(), onWay(c.pos)
+		f.asks = onWay(c.pos)
+		f.again()
 	case 5:
 		err := &shapes.Rotated{Handle: fmt.Sprint(m.serial)}
 		c.reply <- reply{err: err}
