@@ -3,10 +3,12 @@ package logwriter
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
@@ -102,6 +104,49 @@ func TestWritesAreShared(t *testing.T) {
 		synctest.Wait()
 		if got, want := fmt.Sprintf("%q", out.writes), `["a\n" "b\nc\nd\n" "e\n" "f\n"]`; got != want {
 			t.Errorf("wrote %s, want %s", got, want)
+		}
+	})
+}
+
+// counted remembers what was written, and when.
+type counted struct {
+	began time.Time
+	wrote []string
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	c.wrote = append(c.wrote, fmt.Sprintf("%v: %d", time.Since(c.began), len(p)))
+	return len(p), nil
+}
+
+// The first line is written at once, and those after it when Linger has passed, unless one
+// is a warning or they are many. After a while in which there was none it is as at first.
+func TestLinesAreGathered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &counted{began: time.Now()}
+		w := New(out)
+		info := func(bytes int) {
+			_, _ = w.WriteLevel(zerolog.InfoLevel, make([]byte, bytes))
+			synctest.Wait()
+		}
+		info(1)
+		info(2)
+		time.Sleep(Linger - 1)
+		info(3)
+		time.Sleep(1) // which ends the lingering
+		synctest.Wait()
+		info(4)
+		_, _ = w.WriteLevel(zerolog.WarnLevel, []byte("w"))
+		synctest.Wait()
+		info(enough - 1)
+		info(1)
+		time.Sleep(time.Minute)
+		info(6)
+		info(7)
+		_ = w.Close()
+		want := []string{"0s: 1", "50ms: 5", "50ms: 5", fmt.Sprint("50ms: ", enough), "1m0.05s: 6", "1m0.05s: 7"}
+		if !slices.Equal(out.wrote, want) {
+			t.Errorf("wrote %q, want %q", out.wrote, want)
 		}
 	})
 }
