@@ -134,6 +134,7 @@ func write(ctx context.Context, w http.ResponseWriter, client dialect, batch *fe
 	var body io.Writer = w
 	if size := batch.Size(); size < 0 || size > unreadBytes {
 		pieces := newUnread(w, within)
+		pieces.gather(connOf(ctx))
 		defer pieces.over()
 		body = pieces
 	}

@@ -38,6 +38,8 @@ func (l strictListener) Accept() (net.Conn, error) {
 type strictConn struct {
 	*net.TCPConn
 	late atomic.Bool
+	// Of whoever answers, who writes alone.
+	gathering *gathering
 }
 
 var errLate = errors.New("the request did not come in time and is not answered")
@@ -62,6 +64,9 @@ func (c *strictConn) failed(err error) {
 func (c *strictConn) Write(p []byte) (int, error) {
 	if c.late.Load() {
 		return 0, errLate
+	}
+	if c.gathering != nil {
+		return c.gathering.write(c.TCPConn, p)
 	}
 	return c.TCPConn.Write(p)
 }

@@ -72,7 +72,8 @@ func NewHTTPServer(cfg ServerConfig) *http.Server {
 			SendPingTimeout: 30 * time.Second,
 			PingTimeout:     15 * time.Second,
 		},
-		ErrorLog: stdlog.New(serverLog{cfg.Log}, "", 0),
+		ConnContext: knowsItsConn,
+		ErrorLog:    stdlog.New(serverLog{cfg.Log}, "", 0),
 	}
 }
 

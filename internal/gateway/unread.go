@@ -15,10 +15,19 @@ type unread struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	within  time.Duration
+	conn    *strictConn // which gathers; nil: it does not
 }
 
 func newUnread(w http.ResponseWriter, within time.Duration) *unread {
-	return &unread{w, http.NewResponseController(w), within}
+	return &unread{w: w, control: http.NewResponseController(w), within: within}
+}
+
+// gather has a connection, unless it is nil, gather what is written until over is called.
+// Until then Flush sends nothing for sure.
+func (u *unread) gather(conn *strictConn) {
+	if u.conn = conn; conn != nil {
+		conn.gathering = new(gathering)
+	}
 }
 
 // Write implements io.Writer.
@@ -42,4 +51,10 @@ func (u *unread) Flush() {
 func (u *unread) begin() { _ = u.control.SetWriteDeadline(time.Now().Add(u.within)) }
 
 // over takes the deadline away from the connection, which may have more to do.
-func (u *unread) over() { _ = u.control.SetWriteDeadline(time.Time{}) }
+func (u *unread) over() {
+	if u.conn != nil {
+		_ = u.conn.gathering.release(u.conn.TCPConn) // who has gone is noticed by the next Write
+		u.conn.gathering = nil
+	}
+	_ = u.control.SetWriteDeadline(time.Time{})
+}

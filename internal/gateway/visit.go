@@ -23,6 +23,7 @@ type visit struct {
 	began           time.Time
 	held            time.Duration // that it waited for news
 	returned        bool          // its handler did not panic
+	alone           bool          // on its connection: see connOf
 
 	mayWait bool  // the answer may be left in poll
 	poll    *poll // a live request that is waiting; nil: it was answered
@@ -92,7 +93,7 @@ type entrance struct {
 // ServeHTTP implements http.Handler. Where it waits is the foot of every waiting
 // request's stack: see poll.
 func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	v := &visit{Context: r.Context(), out: recorder{ResponseWriter: w}, entrance: e, method: r.Method, began: time.Now()}
+	v := &visit{Context: r.Context(), out: recorder{ResponseWriter: w}, entrance: e, method: r.Method, began: time.Now(), alone: r.ProtoMajor == 1}
 	defer v.end() // deferred: a handler that panics is logged too
 	if e.inline || !mayWait(r) {
 		v.serve(r)

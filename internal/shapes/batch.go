@@ -2,7 +2,7 @@ package shapes
 
 import (
 	"io"
-	"strconv"
+	"slices"
 )
 
 // Batch is what a run of messages comes to: the rows, and what the control
@@ -86,6 +86,7 @@ func (b *Batch) Fill(s Messages, limit int) (whole bool, err error) {
 		if err != nil {
 			return false, err
 		}
+		b.room(len(m.Raw), limit)
 		if err := b.Add(m); err != nil {
 			return false, err
 		}
@@ -93,29 +94,17 @@ func (b *Batch) Fill(s Messages, limit int) (whole bool, err error) {
 	return false, nil
 }
 
-// Replay yields messages that come to the same batch again: the rows as they are, and
-// control messages made anew.
-func (b *Batch) Replay() Messages {
-	const control = 200
-	body := append(make([]byte, 0, len(b.Rows)+control), '[')
-	add := func(m []byte) {
-		if len(body) > 1 {
-			body = append(body, ',')
-		}
-		body = append(body, m...)
+// leastDoubled is from where on a batch has twice the memory when it needs more. What is
+// less is mostly all there is, and append knows what fits it.
+const leastDoubled = 8 << 10
+
+// room makes room for a message. A batch that is filled further and further, as one is
+// whose readers do not know yet how large it is, is moved half as often as append would.
+func (b *Batch) room(more, limit int) {
+	need := len(b.Rows) + len(",") + more
+	if need <= cap(b.Rows) || need < leastDoubled {
+		return
 	}
-	upToDate := []byte(`{"headers":{"control":"up-to-date","global_last_seen_lsn":"` + strconv.FormatUint(b.LSN, 10) + `"}}`)
-	if !b.UpToDate && b.LSN > 0 { // one that was not the last message
-		add(upToDate)
-	}
-	if b.Count > 0 {
-		add(b.Rows)
-	}
-	if b.SnapshotEnded {
-		add([]byte(`{"headers":{"control":"snapshot-end","xmin":"` + strconv.FormatUint(b.Xmin, 10) + `"}}`))
-	}
-	if b.UpToDate {
-		add(upToDate)
-	}
-	return NewBytesScanner(append(body, ']'))
+	b.Rows = slices.Grow(b.Rows, max(need, min(2*cap(b.Rows), limit))-len(b.Rows))
 }
+
