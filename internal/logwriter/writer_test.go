@@ -131,9 +131,9 @@ func TestLinesAreGathered(t *testing.T) {
 		}
 		info(1)
 		info(2)
-		time.Sleep(Linger - 1)
+		time.Sleep(Linger - time.Nanosecond)
 		info(3)
-		time.Sleep(1) // which ends the lingering
+		time.Sleep(time.Nanosecond) // which ends the lingering
 		synctest.Wait()
 		info(4)
 		_, _ = w.WriteLevel(zerolog.WarnLevel, []byte("w"))

@@ -107,4 +107,3 @@ func (b *Batch) room(more, limit int) {
 	}
 	b.Rows = slices.Grow(b.Rows, max(need, min(2*cap(b.Rows), limit))-len(b.Rows))
 }
-

@@ -3,6 +3,7 @@ package flight
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"time"
 
@@ -99,6 +100,7 @@ func (f *flight) fly(ctx context.Context) {
 	g.mu.Unlock()
 	f.news, f.err = news, err
 	close(f.landed)
+	runtime.Gosched()                               // what is left to do can wait, and they have waited
 	if g.config.Landed != nil && ctx.Err() == nil { // else it was abandoned
 		g.config.Landed(waiters)
 	}
