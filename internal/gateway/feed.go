@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"os"
 	"strconv"
@@ -131,14 +130,13 @@ func write(ctx context.Context, w http.ResponseWriter, client dialect, batch *fe
 		values.set(h, "Content-Length", length)
 	}
 	w.WriteHeader(http.StatusOK)
-	var body io.Writer = w
+	var err error
 	if size := batch.Size(); size < 0 || size > unreadBytes {
-		pieces := newUnread(w, within)
-		pieces.gather(connOf(ctx))
-		defer pieces.over()
-		body = pieces
+		err = writeLarge(ctx, w, batch, within)
+	} else {
+		_, err = batch.WriteTo(w)
 	}
-	switch _, err := batch.WriteTo(body); {
+	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		zerolog.Ctx(ctx).Info().Msg("a reader took nothing of an answer for too long: its connection is cut")
 		panic(http.ErrAbortHandler)
@@ -146,6 +144,17 @@ func write(ctx context.Context, w http.ResponseWriter, client dialect, batch *fe
 		zerolog.Ctx(ctx).Error().Err(err).Msg("an answer broke off: its connection is cut so that it is not taken for a whole one")
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// writeLarge writes the body of a batch to a reader who may be slow, or take nothing.
+func writeLarge(ctx context.Context, w http.ResponseWriter, batch *feeds.Batch, within time.Duration) error {
+	pieces := newUnread(w, within)
+	pieces.gather(connOf(ctx))
+	defer pieces.over()
+	if _, err := batch.WriteTo(pieces); err != nil {
+		return err
+	}
+	return pieces.end()
 }
 
 // maxHead is how many headers write sets.

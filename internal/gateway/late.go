@@ -38,7 +38,8 @@ func (l strictListener) Accept() (net.Conn, error) {
 type strictConn struct {
 	*net.TCPConn
 	late atomic.Bool
-	// Of whoever answers, who writes alone.
+	// Of whoever writes an answer, who alone uses it; nil between answers, unless one was
+	// cut off.
 	gathering *gathering
 }
 

@@ -22,11 +22,11 @@ func newUnread(w http.ResponseWriter, within time.Duration) *unread {
 	return &unread{w: w, control: http.NewResponseController(w), within: within}
 }
 
-// gather has a connection, unless it is nil, gather what is written until over is called.
-// Until then Flush sends nothing for sure.
+// gather has a connection, unless it is nil, gather what is written. Until end has been
+// called a Flush may leave some behind.
 func (u *unread) gather(conn *strictConn) {
 	if u.conn = conn; conn != nil {
-		conn.gathering = new(gathering)
+		conn.gather()
 	}
 }
 
@@ -50,11 +50,21 @@ func (u *unread) Flush() {
 // begin gives the reader its time anew. Where there are no deadlines nothing is cut.
 func (u *unread) begin() { _ = u.control.SetWriteDeadline(time.Now().Add(u.within)) }
 
-// over takes the deadline away from the connection, which may have more to do.
+// end sends the last of an answer, which has its time as any piece has.
+func (u *unread) end() error {
+	u.begin()
+	err := u.control.Flush()
+	if u.conn != nil && err == nil {
+		err = u.conn.ungather()
+	}
+	return err
+}
+
+// over takes the deadline away from the connection, which may have more to do: but not
+// behind an answer that was gathered and has no end.
 func (u *unread) over() {
 	if u.conn != nil {
-		_ = u.conn.gathering.release(u.conn.TCPConn) // who has gone is noticed by the next Write
-		u.conn.gathering = nil
+		u.conn.cutOff()
 	}
 	_ = u.control.SetWriteDeadline(time.Time{})
 }

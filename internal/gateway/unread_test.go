@@ -78,3 +78,32 @@ func TestWhoTakesNothingIsCut(t *testing.T) {
 		<-done
 	})
 }
+
+// So is one who takes nothing of the last, which net/http has kept until then.
+func TestWhoDoesNotTakeTheLastIsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const within = time.Minute
+		ours, theirs := net.Pipe()
+		l := &piped{conn: make(chan net.Conn, 1), ended: make(chan struct{})}
+		l.conn <- ours
+		outcome := make(chan error, 1)
+		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			u := newUnread(w, within)
+			defer u.over()
+			if _, err := u.Write([]byte("little")); err != nil {
+				t.Error(err)
+			}
+			outcome <- u.end()
+		})}
+		done := make(chan error, 1)
+		go func() { done <- server.Serve(l) }()
+		_, _ = io.WriteString(theirs, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		began := time.Now()
+		err := <-outcome
+		if took := time.Since(began); !errors.Is(err, os.ErrDeadlineExceeded) || took != within {
+			t.Errorf("after %v: %v", took, err)
+		}
+		_, _ = theirs.Close(), server.Close()
+		<-done
+	})
+}

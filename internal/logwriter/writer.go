@@ -112,7 +112,11 @@ func (w *Writer) run() {
 		w.mu.Lock()
 		w.written += uint64(len(piece))
 		w.changed.Broadcast()
+		closed := w.closed
 		w.mu.Unlock()
+		if closed { // whose call may have woken this one for the lines before it
+			continue
+		}
 		linger.Reset(Linger)
 		select {
 		case <-w.wake:

@@ -143,7 +143,11 @@ func TestLinesAreGathered(t *testing.T) {
 		time.Sleep(time.Minute)
 		info(6)
 		info(7)
+		closing := time.Now()
 		_ = w.Close()
+		if took := time.Since(closing); took > 0 {
+			t.Errorf("Close took %v", took)
+		}
 		want := []string{"0s: 1", "50ms: 5", "50ms: 5", fmt.Sprint("50ms: ", enough), "1m0.05s: 6", "1m0.05s: 7"}
 		if !slices.Equal(out.wrote, want) {
 			t.Errorf("wrote %q, want %q", out.wrote, want)

@@ -14,7 +14,7 @@ const atOnce = 2
 // Pace says when the next of several calls may go. The zero value is for the first of
 // them. It is not safe for concurrent use.
 type Pace struct {
-	calls int       // since one went later than it had to
+	calls int       // in a row that came within Least of the one before, and the first
 	last  time.Time // when the last one goes
 }
 

@@ -2,7 +2,6 @@ package shapes
 
 import (
 	"io"
-	"slices"
 )
 
 // Batch is what a run of messages comes to: the rows, and what the control
@@ -86,7 +85,9 @@ func (b *Batch) Fill(s Messages, limit int) (whole bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		b.room(len(m.Raw), limit)
+		if m.Kind == Change {
+			b.room(len(m.Raw), limit)
+		}
 		if err := b.Add(m); err != nil {
 			return false, err
 		}
@@ -98,12 +99,13 @@ func (b *Batch) Fill(s Messages, limit int) (whole bool, err error) {
 // less is mostly all there is, and append knows what fits it.
 const leastDoubled = 8 << 10
 
-// room makes room for a message. A batch that is filled further and further, as one is
-// whose readers do not know yet how large it is, is moved half as often as append would.
+// room makes room for more rows. A batch that is filled further and further, as one is
+// whose readers do not know yet how large it is, is moved half as often as append would,
+// and has no more than it may hold.
 func (b *Batch) room(more, limit int) {
 	need := len(b.Rows) + len(",") + more
 	if need <= cap(b.Rows) || need < leastDoubled {
 		return
 	}
-	b.Rows = slices.Grow(b.Rows, max(need, min(2*cap(b.Rows), limit))-len(b.Rows))
+	b.Rows = append(make([]byte, 0, max(need, min(2*cap(b.Rows), limit))), b.Rows...)
 }

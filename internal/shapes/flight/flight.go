@@ -99,9 +99,10 @@ func (f *flight) fly(ctx context.Context) {
 	}
 	g.mu.Unlock()
 	f.news, f.err = news, err
+	abandoned := ctx.Err() != nil
 	close(f.landed)
-	runtime.Gosched()                               // what is left to do can wait, and they have waited
-	if g.config.Landed != nil && ctx.Err() == nil { // else it was abandoned
+	runtime.Gosched() // what is left to do can wait, and they have waited
+	if g.config.Landed != nil && !abandoned {
 		g.config.Landed(waiters)
 	}
 }
