@@ -104,11 +104,11 @@ func (h *Held) Batch() (*Batch, error) {
 	if h.release != nil {
 		defer h.release()
 	}
+	r.gained = isClosed(h.gains[0]) || isClosed(h.gains[1]) // which is also why there may be no batch
 	b := &h.batch
 	if err := r.service.batch(b, r.feed, &r.at, r.place.Expired, h.Held); err != nil {
 		return nil, err
 	}
-	r.gained = isClosed(h.gains[0]) || isClosed(h.gains[1])
 	r.began = true
 	b.Cursor = r.service.live(r.place.Cursor)
 	return b, nil

@@ -109,12 +109,14 @@ func (s *stream) run(ctx context.Context, batch *feeds.Batch) error {
 		due := time.After(within)
 		var err error
 		batch, err = s.events.Within(ctx, within)
-		if _, down := errors.AsType[*feeds.Unavailable](err); down {
+		switch _, down := errors.AsType[*feeds.Unavailable](err); {
+		case err == nil || down && s.events.Ends():
+		case down:
 			select { // an upstream that fails is silence
 			case <-due:
 			case <-ctx.Done():
 			}
-		} else if err != nil {
+		default:
 			return err
 		}
 	}
