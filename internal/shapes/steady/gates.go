@@ -218,14 +218,20 @@ func (g *gates) succeed(p *pass, now time.Time) {
 	}
 }
 
-// leave takes in that a call ended without having said anything.
+// leave takes in that a call ended without having said anything. It was made all the same:
+// callers who come and go may not ask more often than those who stay.
 func (g *gates) leave(p *pass) {
 	if own := g.shapes[p.shape]; own != nil && own == p.own && own.round == p.round {
-		own.probing = false
+		own.left()
 	}
 	if g.open && g.origin.round == p.all {
-		g.origin.probing = false
+		g.origin.left()
 	}
+}
+
+func (x *gate) left() {
+	x.probing = false
+	x.next = later(x.next, x.begun[0].Add(window))
 }
 
 // sweep forgets failures that nobody came back to.

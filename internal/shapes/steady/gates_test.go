@@ -18,11 +18,11 @@ type outage struct {
 	lasts           time.Duration
 	takes           time.Duration // until a call has failed
 	rest            time.Duration // the upstream's Retry-After
+	leaves          func() bool   // that a caller leaves before its call has failed; nil: never
 }
 
-// play gives when calls of each shape began while it failed (those that failed, if it is
-// partly well), and when each got its
-// first success after that.
+// play gives when calls of each shape began that was known to fail (those that failed, if it
+// is partly well), and when each got its first success after that.
 func (o outage) play(random func(time.Duration) time.Duration) (begun map[string][]time.Time, well map[string]time.Time) {
 	type flying struct {
 		p    *pass
@@ -49,6 +49,10 @@ func (o outage) play(random func(time.Duration) time.Duration) (begun map[string
 			_, _ = fmt.Sscan(p.shape, &n)
 			calls[n]++
 			if o.hit(n) && now.Before(end) && (!o.partly || calls[n]%2 != 0) {
+				if o.leaves != nil && o.leaves() {
+					g.leave(p)
+					continue
+				}
 				g.fail(p, now, o.rest)
 				if o.partly {
 					begun[p.shape] = append(begun[p.shape], p.begun)
@@ -63,6 +67,7 @@ func (o outage) play(random func(time.Duration) time.Duration) (begun map[string
 		for n := range o.shapes {
 			shape := fmt.Sprint(n)
 			for busy[shape] < o.callers {
+				known := g.failing(shape)
 				p, again := g.ask(shape, now)
 				if p == nil {
 					if !again.IsZero() && !again.After(now) {
@@ -71,7 +76,7 @@ func (o outage) play(random func(time.Duration) time.Duration) (begun map[string
 					break
 				}
 				busy[shape]++
-				if now.Before(end) && !o.partly {
+				if known && now.Before(end) && !o.partly {
 					begun[shape] = append(begun[shape], now)
 				}
 				out = append(out, flying{p, now.Add(o.takes)})
@@ -95,8 +100,8 @@ func most(times []time.Time) (n int) {
 	return n
 }
 
-// However many callers there are, and however fast calls fail: but for those that
-// were out when the outage began, a shape is asked at most twice within a second,
+// However many callers there are, however fast calls fail, and whoever leaves: once it is
+// known to fail, a shape is asked at most twice within a second,
 // the whole upstream too once three shapes have failed, and all are well soon
 // after the end.
 func TestOutage(t *testing.T) {
@@ -111,10 +116,12 @@ func TestOutage(t *testing.T) {
 		random := func(most time.Duration) time.Duration {
 			return time.Duration(rapid.Float64Range(0, 1).Draw(t, "random") * float64(most))
 		}
+		if seldom := rapid.IntRange(0, 4).Draw(t, "stay"); seldom > 0 {
+			o.leaves = func() bool { return rapid.IntRange(0, seldom).Draw(t, "leaves") == seldom }
+		}
 		begun, well := o.play(random)
 		var all []time.Time
 		for shape, times := range begun {
-			times = times[min(len(times), o.callers):] // those that nobody knew of yet
 			if n := most(times); n > 2 {
 				t.Fatalf("shape %s was asked %d times within a second: %v", shape, n, times)
 			}
@@ -288,7 +295,8 @@ func TestGatesForget(t *testing.T) {
 	}
 }
 
-// A caller that leaves lets another find out.
+// A caller that leaves lets another find out, as soon as one that had stayed might have
+// asked again.
 func TestGatesLeave(t *testing.T) {
 	g := newGates(func(time.Duration) time.Duration { return 0 })
 	now := time.Date(2026, 8, 21, 0, 0, 0, 0, time.UTC)
@@ -300,7 +308,10 @@ func TestGatesLeave(t *testing.T) {
 		t.Fatalf("%v, then %v, %v", first, second, again)
 	}
 	g.leave(first)
-	if second, _ := g.ask("a", now); second == nil {
+	if second, again := g.ask("a", now); second != nil || again.Sub(now) != window-time.Second {
+		t.Errorf("the third call within a second: %v, or after %v", second, again.Sub(now))
+	}
+	if second, _ := g.ask("a", now.Add(window-time.Second)); second == nil {
 		t.Error("nobody may ask any more")
 	}
 }

@@ -235,7 +235,7 @@ func (s *Source) took(ctx context.Context, p *pass, err error) {
 	}
 	was, now := s.gates.open, time.Now()
 	switch {
-	case failed && ctx.Err() == nil:
+	case failed && (ctx.Err() == nil || fault.RetryAfter > 0): // which is the upstream's word, whoever left
 		s.logOf(ctx).Debug().Err(err).Msg("a call to the upstream failed")
 		s.tell(fault, s.gates.known(p.shape, now) == nil, now)
 		s.gates.fail(p, now, fault.RetryAfter)

@@ -209,6 +209,29 @@ func TestACallerLeaves(t *testing.T) {
 	})
 }
 
+// That the upstream wants to be left alone counts, though nobody waits for the answer any
+// more that says so.
+func TestACallerLeavesARetryAfter(t *testing.T) {
+	inBubble(t, func(t *testing.T, u *upstream, s *Source, _ *bytes.Buffer) {
+		const rest = 10 * time.Second
+		ctx, leave := context.WithCancel(t.Context())
+		u.set(func(string) error {
+			leave()
+			return &shapes.Unavailable{Err: errors.New("503"), RetryAfter: rest}
+		})
+		if _, err := s.Read(ctx, define("a"), here); err == nil {
+			t.Error("no error")
+		}
+		u.set(nil)
+		start := time.Now()
+		page, err := s.Read(t.Context(), define("a"), here)
+		if took := time.Since(start); err != nil || took < rest {
+			t.Fatalf("asked again after %v: %v", took, err)
+		}
+		_ = page.Close()
+	})
+}
+
 // What is worth having only now is not waited for.
 func TestOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, u *upstream, s *Source, _ *bytes.Buffer) {
