@@ -29,16 +29,31 @@ func (p *piped) Accept() (net.Conn, error) {
 func (p *piped) Close() error   { close(p.ended); return nil }
 func (p *piped) Addr() net.Addr { return &net.TCPAddr{} }
 
+// servePiped has a server answer what is asked on the connection that it gives, until the
+// end of the test.
+func servePiped(t *testing.T, answer http.HandlerFunc) net.Conn {
+	ours, theirs := net.Pipe()
+	l := &piped{conn: make(chan net.Conn, 1), ended: make(chan struct{})}
+	l.conn <- ours
+	server := &http.Server{Handler: answer}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(l) }()
+	t.Cleanup(func() {
+		_, _ = theirs.Close(), server.Close()
+		<-done
+	})
+	return theirs
+}
+
+func askPiped(conn net.Conn) { _, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n") }
+
 // A reader is cut that takes nothing for the time it has, and none that is only slow. What
 // comes on the connection afterwards has no deadline of the answer before.
 func TestWhoTakesNothingIsCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const within = time.Minute
-		ours, theirs := net.Pipe()
-		l := &piped{conn: make(chan net.Conn, 1), ended: make(chan struct{})}
-		l.conn <- ours
 		outcome := make(chan error, 2)
-		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		theirs := servePiped(t, func(w http.ResponseWriter, r *http.Request) {
 			u := newUnread(w, within)
 			defer u.over()
 			_, err := u.Write(make([]byte, 4*unreadBytes))
@@ -46,12 +61,8 @@ func TestWhoTakesNothingIsCut(t *testing.T) {
 			if err != nil {
 				panic(http.ErrAbortHandler)
 			}
-		})}
-		done := make(chan error, 1)
-		go func() { done <- server.Serve(l) }()
-		ask := func() { _, _ = io.WriteString(theirs, "GET / HTTP/1.1\r\nHost: x\r\n\r\n") }
-
-		ask()
+		})
+		askPiped(theirs)
 		read := make(chan struct{})
 		go func() { // who reads what there is, but slowly
 			defer close(read)
@@ -68,14 +79,12 @@ func TestWhoTakesNothingIsCut(t *testing.T) {
 		_ = theirs.SetReadDeadline(time.Now())
 		<-read
 		_ = theirs.SetReadDeadline(time.Time{})
-		ask()
+		askPiped(theirs)
 		began := time.Now()
 		err := <-outcome
 		if took := time.Since(began); !errors.Is(err, os.ErrDeadlineExceeded) || took < within || took > 2*within {
 			t.Errorf("after %v: %v", took, err)
 		}
-		_, _ = theirs.Close(), server.Close()
-		<-done
 	})
 }
 
@@ -83,27 +92,20 @@ func TestWhoTakesNothingIsCut(t *testing.T) {
 func TestWhoDoesNotTakeTheLastIsCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const within = time.Minute
-		ours, theirs := net.Pipe()
-		l := &piped{conn: make(chan net.Conn, 1), ended: make(chan struct{})}
-		l.conn <- ours
 		outcome := make(chan error, 1)
-		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		theirs := servePiped(t, func(w http.ResponseWriter, r *http.Request) {
 			u := newUnread(w, within)
 			defer u.over()
 			if _, err := u.Write([]byte("little")); err != nil {
 				t.Error(err)
 			}
 			outcome <- u.end()
-		})}
-		done := make(chan error, 1)
-		go func() { done <- server.Serve(l) }()
-		_, _ = io.WriteString(theirs, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		})
+		askPiped(theirs)
 		began := time.Now()
 		err := <-outcome
 		if took := time.Since(began); !errors.Is(err, os.ErrDeadlineExceeded) || took != within {
 			t.Errorf("after %v: %v", took, err)
 		}
-		_, _ = theirs.Close(), server.Close()
-		<-done
 	})
 }
