@@ -93,6 +93,7 @@ func (f *flight) fly(ctx context.Context) {
 		if how, rotated := errors.AsType[*shapes.Rotated](err); rotated {
 			g.store.rotated(s, f.pos, how)
 		} else if err == nil {
+			s.ring.named(f.pos, news.Next)
 			g.store.keep(s, f.pos, news)
 		}
 		f.ground()

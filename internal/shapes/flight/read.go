@@ -95,7 +95,7 @@ func (g *Group) readAs(ctx context.Context, s *shape, q question) (*shapes.Page,
 		g.ended(s, q.key, err)
 		return nil, err
 	}
-	g.locked(func() { s.ring.named(q.key.pos, page.Next.Handle) })
+	g.locked(func() { s.ring.named(q.key.pos, page.Next) })
 	closed := page.Close
 	page.Close = sync.OnceValue(func() error {
 		g.ended(s, q.key, nil)

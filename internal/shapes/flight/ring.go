@@ -15,9 +15,9 @@ const largest = 16
 // ring is the recent news of one handle of a shape, in the order in which it landed.
 type ring struct {
 	handle  string
-	gone    string          // the handle that was rotated last: what still lands of it is not kept
+	gone    string          // the handle that was rotated last: what still lands of it is not kept, if it is gone as a whole
 	how     *shapes.Rotated // nil: that is only likely
-	beyond  shapes.Offset   // if it is out of bounds only: the least offset that is
+	beyond  shapes.Offset   // if it is out of bounds only: the least offset that is, until the log goes as far
 	entries []*entry
 	bytes   int // of the entries
 
@@ -56,7 +56,7 @@ type store struct {
 func (st *store) keep(s *shape, pos shapes.Position, news *shapes.News) {
 	r := &s.ring
 	e := &entry{shape: s, from: pos.Offset, news: news}
-	if pos.Handle != news.Next.Handle || pos.Handle == r.gone || pos.Offset.Compare(news.Next.Offset) >= 0 || st.entries <= 0 || st.ringBytes <= 0 {
+	if pos.Handle != news.Next.Handle || r.isGone(pos) || pos.Offset.Compare(news.Next.Offset) >= 0 || st.entries <= 0 || st.ringBytes <= 0 {
 		return
 	}
 	large := e.bytes() > st.ringBytes
@@ -127,20 +127,29 @@ func (st *store) rotated(s *shape, pos shapes.Position, how *shapes.Rotated) {
 	r.gone, r.how, r.beyond = pos.Handle, how, pos.Offset
 }
 
+// isGone says that a place is gone, or is likely to be.
+func (r *ring) isGone(pos shapes.Position) bool {
+	inBounds := r.how != nil && r.how.OutOfBounds && pos.Offset.Compare(r.beyond) < 0
+	return pos.Handle == r.gone && !inBounds
+}
+
 // lost is how a place was rotated, if that is known. Who asks there is told so at once: one
 // side's news would otherwise be told again and again to a stream that never gets as far as
 // to hear of the other side's rotation.
 func (r *ring) lost(pos shapes.Position) error {
-	if r.how == nil || pos.Handle != r.gone || begins(pos) || r.how.OutOfBounds && pos.Offset.Compare(r.beyond) < 0 {
+	if r.how == nil || begins(pos) || !r.isGone(pos) {
 		return nil
 	}
 	return r.how
 }
 
-// named takes in that a read from the beginning was answered with this handle: it is not
-// gone after all.
-func (r *ring) named(from shapes.Position, handle string) {
-	if begins(from) && r.gone == handle && r.how != nil && !r.how.OutOfBounds {
+// named takes in where an answer ends. A handle with which a read from the beginning was
+// answered is not gone after all. And a place that the log goes up to is in bounds by now:
+// who is told to go there must not be told then that it is lost.
+func (r *ring) named(from, next shapes.Position) {
+	switch {
+	case r.how == nil || next.Handle != r.gone:
+	case r.how.OutOfBounds && next.Offset.Compare(r.beyond) >= 0, !r.how.OutOfBounds && begins(from):
 		r.gone, r.how = "", nil
 	}
 }

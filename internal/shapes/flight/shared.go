@@ -129,7 +129,7 @@ func (c *sharedRead) end() (unclaimed bool) {
 	c.shape, c.ended = nil, true
 	delete(s.reads, c.key)
 	if g.heard(s, c.key, c.err); c.err == nil {
-		s.ring.named(c.key.pos, c.page.Next.Handle)
+		s.ring.named(c.key.pos, c.page.Next)
 	}
 	next := c.next
 	switch {
