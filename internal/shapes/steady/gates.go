@@ -131,24 +131,35 @@ func (g *gates) fail(p *pass, now time.Time, rest time.Duration) {
 		own.note(now)
 	}
 	own.well = time.Time{}
+	own.rest(now, rest)
 	if counts {
-		g.pause(own, now, rest, shapePause)
+		g.pause(own, now, shapePause)
 		if own.era != g.era {
 			own.era = g.era
 			g.failed++
 		}
 	}
 	// Whether it counts for the shape or not, it may be what the whole upstream waits for.
-	switch {
-	case !g.open && g.failed >= tripAt:
+	opens := !g.open && g.failed >= tripAt
+	if opens {
 		g.open = true
 		g.origin.failures, g.origin.begun = 0, own.begun
-	case !g.open || g.origin.round != p.all:
-		return
 	}
-	g.origin.spare(p.begun)
-	g.origin.note(now)
-	g.pause(&g.origin, now, rest, circuit)
+	if g.open {
+		g.origin.rest(now, rest)
+	}
+	if opens || g.open && g.origin.round == p.all {
+		g.origin.spare(p.begun)
+		g.origin.note(now)
+		g.pause(&g.origin, now, circuit)
+	}
+}
+
+// rest has the upstream left alone for as long as it wants to be, whichever call it was that
+// it said so to.
+func (x *gate) rest(now time.Time, wants time.Duration) {
+	x.rested = later(x.rested, now.Add(min(wants, mostRest)))
+	x.next = later(x.next, x.rested)
 }
 
 // note has a call count from now on. (Of one that has failed nobody knows when it was sent:
@@ -166,14 +177,13 @@ func (x *gate) spare(begun time.Time) {
 }
 
 // pause ends a gate's round with a failure.
-func (g *gates) pause(x *gate, now time.Time, rest, most time.Duration) {
+func (g *gates) pause(x *gate, now time.Time, most time.Duration) {
 	x.round++
 	x.probing = false
 	if x.failures < 8 {
 		most = min(most, firstPause<<x.failures)
 	}
 	x.failures++
-	x.rested = now.Add(min(rest, mostRest))
 	x.next = later(later(now.Add(g.random(most)), x.rested), x.begun[0].Add(window))
 }
 
@@ -188,6 +198,7 @@ func later(a, b time.Time) time.Time {
 // else fails is worth another try, though not all at the same moment, and not before the
 // upstream wants it.
 func (g *gates) succeed(p *pass, now time.Time) {
+	g.sweep(now)
 	if own := g.known(p.shape, now); own != nil {
 		if own.well.IsZero() {
 			own.well = now

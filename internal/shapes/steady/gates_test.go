@@ -16,14 +16,15 @@ type outage struct {
 	hit             func(shape int) bool
 	partly          bool // every other call succeeds meanwhile
 	lasts           time.Duration
-	takes           time.Duration // until a call has failed
-	rest            time.Duration // the upstream's Retry-After
-	leaves          func() bool   // that a caller leaves before its call has failed; nil: never
+	takes           time.Duration        // until a call has failed
+	rest            func() time.Duration // the upstream's Retry-After; nil: none
+	leaves          func() bool          // that a caller leaves before its call has failed; nil: never
 }
 
 // play gives when calls of each shape began that was known to fail (those that failed, if it
-// is partly well), and when each got its first success after that.
-func (o outage) play(random func(time.Duration) time.Duration) (begun map[string][]time.Time, well map[string]time.Time) {
+// is partly well), when each got its first success after that, and how often one that fails was
+// asked while the upstream wanted to be left alone.
+func (o outage) play(random func(time.Duration) time.Duration) (begun map[string][]time.Time, well map[string]time.Time, restless int) {
 	type flying struct {
 		p    *pass
 		ends time.Time
@@ -32,6 +33,7 @@ func (o outage) play(random func(time.Duration) time.Duration) (begun map[string
 	start := time.Date(2026, 8, 21, 0, 0, 0, 0, time.UTC)
 	end := start.Add(o.lasts)
 	begun, well = map[string][]time.Time{}, map[string]time.Time{}
+	rests := map[string]time.Time{} // until then
 	var out []flying
 	busy := map[string]int{} // callers with a call out
 	calls := make([]int, o.shapes)
@@ -53,7 +55,12 @@ func (o outage) play(random func(time.Duration) time.Duration) (begun map[string
 					g.leave(p)
 					continue
 				}
-				g.fail(p, now, o.rest)
+				var rest time.Duration
+				if o.rest != nil {
+					rest = o.rest()
+				}
+				g.fail(p, now, rest)
+				rests[p.shape] = later(rests[p.shape], now.Add(rest))
 				if o.partly {
 					begun[p.shape] = append(begun[p.shape], p.begun)
 				}
@@ -76,6 +83,9 @@ func (o outage) play(random func(time.Duration) time.Duration) (begun map[string
 					break
 				}
 				busy[shape]++
+				if known && now.Before(rests[shape]) {
+					restless++
+				}
 				if known && now.Before(end) && !o.partly {
 					begun[shape] = append(begun[shape], now)
 				}
@@ -83,7 +93,7 @@ func (o outage) play(random func(time.Duration) time.Duration) (begun map[string
 			}
 		}
 	}
-	return begun, well
+	return begun, well, restless
 }
 
 // most is the highest number of times within a second, and what a call may be late by on its way.
@@ -101,8 +111,8 @@ func most(times []time.Time) (n int) {
 }
 
 // However many callers there are, however fast calls fail, and whoever leaves: once it is
-// known to fail, a shape is asked at most twice within a second,
-// the whole upstream too once three shapes have failed, and all are well soon
+// known to fail, a shape is asked at most twice within a second, and not while the upstream wants
+// to be left alone, the whole upstream too once three shapes have failed, and all are well soon
 // after the end.
 func TestOutage(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -111,7 +121,6 @@ func TestOutage(t *testing.T) {
 			hit:   func(int) bool { return true },
 			lasts: time.Duration(rapid.IntRange(1, 12_000).Draw(t, "lasts")) * time.Millisecond,
 			takes: time.Duration(rapid.SampledFrom([]int{0, 10, 300, 5000}).Draw(t, "takes")) * time.Millisecond,
-			rest:  time.Duration(rapid.SampledFrom([]int{0, 0, 1000, 5000}).Draw(t, "rest")) * time.Millisecond,
 		}
 		random := func(most time.Duration) time.Duration {
 			return time.Duration(rapid.Float64Range(0, 1).Draw(t, "random") * float64(most))
@@ -119,7 +128,13 @@ func TestOutage(t *testing.T) {
 		if seldom := rapid.IntRange(0, 4).Draw(t, "stay"); seldom > 0 {
 			o.leaves = func() bool { return rapid.IntRange(0, seldom).Draw(t, "leaves") == seldom }
 		}
-		begun, well := o.play(random)
+		if rest := rapid.SampledFrom([]time.Duration{0, 0, time.Second, 5 * time.Second}).Draw(t, "rest"); rest > 0 {
+			o.rest = func() time.Duration { return time.Duration(rapid.IntRange(0, 1).Draw(t, "rests")) * rest }
+		}
+		begun, well, restless := o.play(random)
+		if restless > 0 {
+			t.Fatalf("asked %d times while the upstream wanted to be left alone", restless)
+		}
 		var all []time.Time
 		for shape, times := range begun {
 			if n := most(times); n > 2 {
@@ -148,7 +163,7 @@ func TestPartlyWell(t *testing.T) {
 			hit: func(int) bool { return true }, partly: true, lasts: 12 * time.Second,
 			takes: time.Duration(rapid.SampledFrom([]int{0, 10, 100, 300}).Draw(t, "takes")) * time.Millisecond,
 		}
-		begun, well := o.play(func(most time.Duration) time.Duration {
+		begun, well, _ := o.play(func(most time.Duration) time.Duration {
 			return time.Duration(rapid.Float64Range(0, 1).Draw(t, "random") * float64(most))
 		})
 		for shape, times := range begun {
@@ -217,7 +232,7 @@ func TestTheProbeOfAShapeThatFailedMeanwhile(t *testing.T) {
 func TestOneShapeAlone(t *testing.T) {
 	random := func(most time.Duration) time.Duration { return most }
 	o := outage{shapes: 5, callers: 3, hit: func(n int) bool { return n == 0 }, lasts: 10 * time.Second, takes: 10 * time.Millisecond}
-	begun, _ := o.play(random)
+	begun, _, _ := o.play(random)
 	if n := len(begun["0"]); n > 12 {
 		t.Errorf("the shape that fails was asked %d times in 10 s", n)
 	}
@@ -275,23 +290,28 @@ func TestRetryAfterOutlivesTheCircuit(t *testing.T) {
 
 // What nobody comes back to is forgotten.
 func TestGatesForget(t *testing.T) {
-	g := newGates(func(time.Duration) time.Duration { return 0 })
-	now := time.Date(2026, 8, 21, 0, 0, 0, 0, time.UTC)
-	for n := range 100 {
-		p, _ := g.ask(fmt.Sprint(n), now)
-		if p == nil {
-			p = &pass{shape: fmt.Sprint(n), begun: now, all: -1}
+	for _, ends := range []func(g *gates, p *pass, now time.Time){
+		func(g *gates, p *pass, now time.Time) { g.fail(p, now, 0) },
+		func(g *gates, p *pass, now time.Time) { g.succeed(p, now) },
+	} {
+		g := newGates(func(time.Duration) time.Duration { return 0 })
+		now := time.Date(2026, 8, 21, 0, 0, 0, 0, time.UTC)
+		for n := range 100 {
+			p, _ := g.ask(fmt.Sprint(n), now)
+			if p == nil {
+				p = &pass{shape: fmt.Sprint(n), begun: now, all: -1}
+			}
+			g.fail(p, now, 0)
 		}
-		g.fail(p, now, 0)
-	}
-	if len(g.shapes) != 100 {
-		t.Fatalf("%d shapes fail", len(g.shapes))
-	}
-	now = now.Add(3 * time.Minute)
-	p, _ := g.ask("0", now)
-	g.fail(p, now, 0)
-	if len(g.shapes) != 1 {
-		t.Errorf("%d shapes are remembered", len(g.shapes))
+		if len(g.shapes) != 100 {
+			t.Fatalf("%d shapes fail", len(g.shapes))
+		}
+		now = now.Add(3 * time.Minute)
+		p, _ := g.ask("0", now)
+		ends(&g, p, now)
+		if _, known := g.shapes["0"]; len(g.shapes) != 1 || !known {
+			t.Errorf("%d shapes are remembered", len(g.shapes))
+		}
 	}
 }
 

@@ -150,7 +150,7 @@ func (s *Source) Once(ctx context.Context, def *shapes.Definition, pos shapes.Po
 func (s *Source) Down(def *shapes.Definition) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.faults[def.Query()] != nil || s.blocked[def.Query()] > 0 {
+	if s.faults[def.Query()] != nil || s.gates.open && s.blocked[def.Query()] > 0 {
 		return s.refused(def.Query())
 	}
 	return nil
@@ -245,11 +245,7 @@ func (s *Source) took(ctx context.Context, p *pass, err error) {
 	default:
 		s.gates.succeed(p, now)
 	}
-	for shape := range s.faults {
-		if !s.gates.failing(shape) {
-			delete(s.faults, shape)
-		}
-	}
+	s.forget()
 	close(s.changed)
 	s.changed = make(chan struct{})
 	switch open := s.gates.open; {
@@ -257,6 +253,15 @@ func (s *Source) took(ctx context.Context, p *pass, err error) {
 		s.config.Log.Error().Err(err).Msg("the upstream answers for no shape: it is asked now and then until it does")
 	case was && !open:
 		s.config.Log.Info().Msg("the upstream answers again")
+	}
+}
+
+// forget drops the faults of shapes that do not fail any more. s.mu is held.
+func (s *Source) forget() {
+	for shape := range s.faults {
+		if !s.gates.failing(shape) {
+			delete(s.faults, shape)
+		}
 	}
 }
 

@@ -170,6 +170,29 @@ func TestWaitsAreReadFirst(t *testing.T) {
 	})
 }
 
+// A shape that is well again is not down, though a call of it has to wait for its turn.
+func TestOnTrialIsNotDown(t *testing.T) {
+	inBubble(t, func(t *testing.T, u *upstream, s *Source, _ *bytes.Buffer) {
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		u.set(down)
+		go s.Wait(ctx, define("a"), here)
+		time.Sleep(3 * time.Second)
+		u.set(nil)
+		time.Sleep(3 * time.Second)
+		for range 3 {
+			go s.Wait(ctx, define("a"), here)
+		}
+		synctest.Wait()
+		if s.blocked[define("a").Query()] == 0 {
+			t.Fatal("all have their turn")
+		}
+		if err := s.Down(define("a")); err != nil {
+			t.Errorf("down: %v", err)
+		}
+	})
+}
+
 // Nothing but a fault is asked for again.
 func TestOtherOutcomesAreTheCallers(t *testing.T) {
 	for _, want := range []error{&shapes.Rotated{Handle: "x"}, &shapes.Refused{Status: 400}} {

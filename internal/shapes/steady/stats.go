@@ -2,6 +2,7 @@ package steady
 
 import (
 	"context"
+	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -10,7 +11,8 @@ import (
 type Stats struct {
 	// Open says that the circuit is open: no shape is answered.
 	Open bool
-	// Failing is how many shapes fail at this moment.
+	// Failing is how many shapes fail at this moment, but for those that nobody has asked
+	// for since a minute after their last pause.
 	Failing int
 	// Retries is how many calls were made again so far.
 	Retries uint64
@@ -20,6 +22,8 @@ type Stats struct {
 func (s *Source) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.gates.sweep(time.Now()) // in case nothing else happens
+	s.forget()
 	return Stats{Open: s.gates.open, Failing: len(s.faults), Retries: s.again.Load()}
 }
 

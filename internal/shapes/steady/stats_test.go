@@ -42,6 +42,23 @@ func TestStats(t *testing.T) {
 	})
 }
 
+// Shapes that nobody comes back to do not count for ever as failing.
+func TestStatsForget(t *testing.T) {
+	inBubble(t, func(t *testing.T, u *upstream, s *Source, _ *bytes.Buffer) {
+		u.set(down)
+		ctx, leave := context.WithTimeout(t.Context(), time.Second)
+		defer leave()
+		_, _ = s.Read(ctx, define("a"), here)
+		if got := s.Stats(); got.Failing != 1 {
+			t.Errorf("%+v", got)
+		}
+		time.Sleep(2 * forgotten)
+		if got := s.Stats(); got.Failing != 0 {
+			t.Errorf("after two minutes %+v", got)
+		}
+	})
+}
+
 // A failure that a request met is logged under the request's id; one of a call that is
 // made for many has none.
 func TestFailuresAreLoggedWithTheirRequest(t *testing.T) {
