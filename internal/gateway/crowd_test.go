@@ -185,6 +185,8 @@ func (m *memory) Header() http.Header    { return m.header }
 func (m *memory) WriteHeader(status int) { m.status = status }
 func (m *memory) Flush()                 {}
 
+func (m *memory) SetWriteDeadline(time.Time) error { return nil }
+
 func (m *memory) Write(p []byte) (int, error) {
 	m.body = append(m.body, p...)
 	m.writes++

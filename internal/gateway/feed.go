@@ -134,16 +134,22 @@ func write(ctx context.Context, w http.ResponseWriter, client dialect, batch *fe
 	if size := batch.Size(); size < 0 || size > unreadBytes {
 		err = writeLarge(ctx, w, batch, within)
 	} else {
+		// Who takes nothing would keep its rows, and a slot of its environment, as long as it
+		// likes. net/http takes the deadline away when all was sent.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(within))
 		_, err = batch.WriteTo(w)
 	}
-	switch {
+	switch v := visitOf(ctx); {
+	case err == nil:
+		return
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		zerolog.Ctx(ctx).Info().Msg("a reader took nothing of an answer for too long: its connection is cut")
-		panic(http.ErrAbortHandler)
-	case err != nil && ctx.Err() == nil:
+	case ctx.Err() == nil:
 		zerolog.Ctx(ctx).Error().Err(err).Msg("an answer broke off: its connection is cut so that it is not taken for a whole one")
-		panic(http.ErrAbortHandler)
+	case v != nil:
+		v.left = true // or has only ceased to send, and must not take this for all
 	}
+	panic(http.ErrAbortHandler)
 }
 
 // writeLarge writes the body of a batch to a reader who may be slow, or take nothing.

@@ -45,6 +45,24 @@ func TestASlowReaderOfAStreamIsNotCutOff(t *testing.T) {
 	})
 }
 
+// feedOver makes a tag feed over an upstream, and a gateway that may serve it.
+func feedOver(t *testing.T, upstream shapes.Source) (*gateway, *feeds.Feed) {
+	codec, err := cursor.NewCodec(make([]byte, cursor.MinKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	flights := flight.New(flight.Config{Source: upstream})
+	t.Cleanup(flights.Close)
+	g := &gateway{Config{Observer: nobody{}, Draining: func() bool { return false }, Unread: time.Minute, Feeds: feeds.New(feeds.Config{
+		Merger: merge.New(merge.Config{Upstreams: [merge.Sides]*flight.Group{flights, flights}}), Codec: codec, Hold: 20 * time.Second,
+	})}}
+	feed, err := g.config.Feeds.Tags(crowdEnv, []string{"demo"}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g, feed
+}
+
 // halting is an upstream whose news end in the middle of something, of which it says no
 // more.
 type halting struct{ crowd }
@@ -63,19 +81,7 @@ func TestAStreamInTheMiddleEndsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := &halting{crowd{news: make(chan *shapes.News, 1)}}
 		u.news <- &shapes.News{Batch: shapes.Batch{Rows: []byte(crowdRow), Count: 1}}
-		codec, err := cursor.NewCodec(make([]byte, cursor.MinKey))
-		if err != nil {
-			t.Fatal(err)
-		}
-		flights := flight.New(flight.Config{Source: u})
-		defer flights.Close()
-		g := &gateway{Config{Observer: nobody{}, Draining: func() bool { return false }, Feeds: feeds.New(feeds.Config{
-			Merger: merge.New(merge.Config{Upstreams: [merge.Sides]*flight.Group{flights, flights}}), Codec: codec, Hold: 20 * time.Second,
-		})}}
-		feed, err := g.config.Feeds.Tags(crowdEnv, []string{"demo"}, nil, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		g, feed := feedOver(t, u)
 		first, err := g.config.Feeds.Next(t.Context(), feed, feeds.Place{Offset: "-1"}, false)
 		if err != nil {
 			t.Fatal(err)

@@ -1,14 +1,20 @@
 package gateway
 
 import (
+	"bufio"
+	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/realtime-gw/realtime-gw/internal/auth"
+	"github.com/realtime-gw/realtime-gw/internal/shapes"
 )
 
 // piped is a listener of one connection, which takes no byte that nobody reads.
@@ -108,4 +114,88 @@ func TestWhoDoesNotTakeTheLastIsCut(t *testing.T) {
 			t.Errorf("after %v: %v", took, err)
 		}
 	})
+}
+
+// So is one who takes nothing of a small answer: it would keep a slot, and rows, for ever.
+func TestWhoTakesNothingOfLittleIsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, feed := feedOver(t, &crowd{})
+		asked := 0
+		theirs := servePiped(t, func(w http.ResponseWriter, r *http.Request) {
+			if asked++; asked == 2 {
+				_, _ = io.WriteString(w, "something else")
+				return
+			}
+			who := &auth.Principal{Environment: auth.Environment{ID: crowdEnv}}
+			if err := g.serve(w, r, who, feed, &feedQuery{Offset: "-1"}); err != nil {
+				t.Error(err)
+			}
+		})
+		in := bufio.NewReader(theirs)
+		for range 2 {
+			askPiped(theirs)
+			res, err := http.ReadResponse(in, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, res.Body); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * g.config.Unread) // what comes then has no deadline of this answer
+		}
+		askPiped(theirs)
+		began := time.Now()
+		_, err := theirs.Write(make([]byte, 1<<10)) // which nobody reads before the connection ends
+		if took := time.Since(began); err == nil || took != g.config.Unread {
+			t.Errorf("after %v: %v", took, err)
+		}
+	})
+}
+
+// endless is an upstream whose bodies go on until nobody wants them any more.
+type endless struct{ crowd }
+
+func (e *endless) Read(ctx context.Context, _ *shapes.Definition, _ shapes.Position) (*shapes.Page, error) {
+	body := "[" + strings.Repeat(crowdRow+",", 4<<10)
+	return &shapes.Page{
+		Next: shapes.Position{Handle: "17-23", Offset: shapes.LogOffset(1, 0)}, Schema: `{"id":{"type":"text"}}`,
+		Messages: shapes.NewScanner(io.MultiReader(strings.NewReader(body), until{ctx})), Close: func() error { return nil },
+	}, nil
+}
+
+// until reads nothing until a context ends.
+type until struct{ ctx context.Context }
+
+func (u until) Read([]byte) (int, error) {
+	<-u.ctx.Done()
+	return 0, context.Cause(u.ctx)
+}
+
+// A client that has ceased to send is taken for one that has gone; if it is there, it must
+// not take what it got for all.
+func TestWhoCeasesToSendIsCut(t *testing.T) {
+	g, feed := feedOver(t, &endless{})
+	addr := serve(t, ServerConfig{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		who := &auth.Principal{Environment: auth.Environment{ID: crowdEnv}}
+		if err := g.serve(w, r, who, feed, &feedQuery{Offset: "-1"}); err != nil {
+			t.Error(err)
+		}
+	})})
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	askPiped(conn)
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatal(res, err)
+	}
+	defer res.Body.Close()
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.Copy(io.Discard, res.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("after %d bytes: %v", n, err)
+	}
 }

@@ -23,6 +23,7 @@ type visit struct {
 	began           time.Time
 	held            time.Duration // that it waited for news
 	returned        bool          // its handler did not panic
+	left            bool          // its client has, in the middle of an answer
 	alone           bool          // on its connection: see connOf
 
 	mayWait bool  // the answer may be left in poll
