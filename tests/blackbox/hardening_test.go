@@ -22,9 +22,9 @@ import "testing"
 // The log of every gateway is searched for keys, tokens, rows and the upstream's
 // secret when its test ends (world.checkLog).
 //
-// Not here, because a held poll and a slow network look alike: a deadline for a
-// reader who takes nothing, a least rate, a most of connections of one address.
-// What such a reader costs is bounded (TestReadersThatNeverRead), what an
+// Not here, because a held poll and a slow network look alike: a least rate, a most of
+// connections of one address. What a reader costs who takes nothing is bounded
+// (TestReadersThatNeverRead), and for how long (gateway.TestWhoTakesNothingIsCut); what an
 // environment may hold is its concurrency limit, and connections are counted by what
 // stands in front, which sees the addresses.
 //

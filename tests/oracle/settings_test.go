@@ -57,7 +57,7 @@ func settingsOf(seed uint64) settings {
 		phases:       2 + r.IntN(3),
 		transactions: 4 + r.IntN(20),
 		chunkBytes:   oneOf(r, 10_000, 10_000, 10_000, 1, 700, 3_000, 100_000, 10<<20),
-		pageBytes:    oneOf(r, 512<<10, 512<<10, 1, 2_000, 20_000),
+		pageBytes:    oneOf(r, 256<<10, 256<<10, 1, 2_000, 20_000),
 		longPoll:     oneOf(r, defaultHold, defaultHold, 700*time.Millisecond),
 		hold:         oneOf(r, defaultHold, defaultHold, 250*time.Millisecond),
 		linger:       oneOf(r, 0, 0, -1, 50*time.Millisecond),

@@ -116,8 +116,9 @@
 //     nothing is out for it (settle), and is looked up and used under the same hold of the
 //     lock.
 //
-// Each has tests in races_test.go that have the two come in the order that would do harm; that
-// of rotation is in TestMemoryEndsWithTheHandle.
+// Each has tests in races_test.go that have the two come in the order that would do harm, unless
+// the machine is so busy that one overtakes the other, which shows as nothing; that of rotation
+// is in TestMemoryEndsWithTheHandle.
 //
 // News and batches are immutable once they are shared: what is dropped from a ring stays
 // with the readers who have it.

@@ -97,9 +97,9 @@ func (g *Group) locked(f func()) {
 	f()
 }
 
-// Close ends all flights and reads, which fail with *shapes.Unavailable, and returns
-// when every call has ended, but for bodies that are being streamed: those are their
-// readers' to close.
+// Close ends all flights and shared reads, which fail with *shapes.Unavailable, and returns
+// when their calls have ended, but for bodies that are being streamed: those are their
+// readers' to close. A read that is not shared ends with its reader's context.
 func (g *Group) Close() {
 	g.locked(g.cancel)
 	g.done.Wait()
