@@ -202,7 +202,7 @@ func find(entries []refEntry, pos shapes.Position) *refEntry {
 }
 
 func (f *refFeed) keep(e refEntry) {
-	if e.from.Handle == f.gone {
+	if f.isGone(e.from) {
 		return
 	}
 	if f.handle != e.from.Handle {

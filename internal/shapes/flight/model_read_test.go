@@ -117,15 +117,16 @@ func (m *model) answerRead(c *call, call *refCall, how int) {
 		m.fault(call, errDown)
 		return
 	case 4:
-		err := &shapes.Rotated{Handle: fmt.Sprint(m.serial)}
+		err := m.rotated()
 		c.reply <- reply{err: err}
 		if call.pos != start {
-			m.rotate(call.feed, call.pos.Handle, err)
+			m.rotate(call.feed, call.pos, err)
 		}
 		m.fault(call, err)
 		return
 	}
 	c.reply <- reply{page: &shapes.Page{Next: behind(call.pos), Schema: "{}", Messages: shapes.NewBytesScanner([]byte("[" + b.rows + end)), Close: func() error { return nil }}}
+	m.feeds[call.feed].named(behind(call.pos))
 	room := m.held+modelShare <= modelShared*modelShare && !call.alone
 	small := len(b.rows) < modelShare
 	defer func() { m.held += b.held }()

@@ -20,7 +20,8 @@ type refFeed struct {
 	idle       time.Time // since when none is
 	handle     string    // of the ring
 	gone       string
-	how        error // with which it went
+	how        *shapes.Rotated // with which it went
+	beyond     shapes.Offset   // if it is out of bounds, the first that is
 	ring       []refEntry
 	large      []refEntry // at most one
 	joined     *refFrame  // of the several pieces that were told as one
@@ -205,19 +206,36 @@ func (m *model) seat(d int, pos shapes.Position) *refFlight {
 
 // gone says that a place is known to be rotated.
 func (m *model) gone(d int, pos shapes.Position) bool {
-	return pos != start && m.feeds[d].gone == pos.Handle
+	return pos != start && m.feeds[d].isGone(pos)
 }
 
-func (m *model) rotate(d int, handle string, how error) {
+func (f *refFeed) isGone(pos shapes.Position) bool {
+	return f.gone == pos.Handle && f.how != nil && (!f.how.OutOfBounds || pos.Offset.Compare(f.beyond) >= 0)
+}
+
+// rotated is what the upstream says of a place that is gone: half of them are only beyond
+// its log.
+func (m *model) rotated() *shapes.Rotated {
+	return &shapes.Rotated{Handle: fmt.Sprint(m.serial), OutOfBounds: m.serial%2 == 0}
+}
+
+func (m *model) rotate(d int, pos shapes.Position, how *shapes.Rotated) {
 	f := &m.feeds[d]
-	if f.handle == handle {
+	if f.handle == pos.Handle {
 		f.forgetRing()
 	}
-	if f.gone != handle {
-		f.gone, f.how = handle, how
+	if f.gone != pos.Handle || f.how.OutOfBounds && (!how.OutOfBounds || pos.Offset.Compare(f.beyond) < 0) {
+		f.gone, f.how, f.beyond = pos.Handle, how, pos.Offset
 	}
-	if handle == fmt.Sprintf("h%d", f.rotations) {
+	if !how.OutOfBounds && pos.Handle == fmt.Sprintf("h%d", f.rotations) {
 		f.rotations++
+	}
+}
+
+// named takes in how far the log goes.
+func (f *refFeed) named(next shapes.Position) {
+	if f.gone == next.Handle && f.how != nil && f.how.OutOfBounds && next.Offset.Compare(f.beyond) >= 0 {
+		f.gone, f.how = "", nil
 	}
 }
 
@@ -227,6 +245,7 @@ func (m *model) land(f *refFlight, err error, when time.Time) {
 	f.landed, f.err = true, err
 	m.ground(f, when)
 	if err == nil {
+		m.feeds[f.feed].named(f.next)
 		m.feeds[f.feed].keep(refEntry{f.pos, f.next, f.rows, f.upToDate, f.frame})
 	}
 }

@@ -167,9 +167,9 @@ func (m *model) answer(n, how int) {
 		f.asks = onWay(c.pos)
 		f.again()
 	case 5:
-		err := &shapes.Rotated{Handle: fmt.Sprint(m.serial)}
+		err := m.rotated()
 		c.reply <- reply{err: err}
-		m.rotate(f.feed, f.pos.Handle, err)
+		m.rotate(f.feed, f.pos, err)
 		m.land(f, err, time.Now())
 	}
 }
