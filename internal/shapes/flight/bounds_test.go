@@ -50,17 +50,32 @@ func TestOutOfBoundsUntilTheLogIsThere(t *testing.T) {
 				how := outOfBounds(t, s, g, 9)
 				grow(t, s, g, 8)
 				isGone(t, s, g, at(9), how)
-				isGone(t, s, g, at(12), how)
 			})
 			inBubble(t, func(t *testing.T, s *script, g *Group) {
 				outOfBounds(t, s, g, 9)
 				grow(t, s, g, 12)
-				if got := told(t, s, g, at(12)); got != "" {
-					t.Errorf("%q", got)
+				for _, tx := range []uint64{9, 12} {
+					if got := told(t, s, g, at(tx)); got != "" {
+						t.Errorf("at %d: %q", tx, got)
+					}
 				}
 			})
 		})
 	}
+}
+
+// Of other places it says nothing: that the log goes there another process may have heard.
+func TestOutOfBoundsIsOnePlace(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *script, g *Group) {
+		outOfBounds(t, s, g, 9)
+		for _, tx := range []uint64{8, 10} {
+			if got := told(t, s, g, at(tx)); got != "" {
+				t.Errorf("at %d: %q", tx, got)
+			}
+		}
+		how := outOfBounds(t, s, g, 7)
+		isGone(t, s, g, at(7), how)
+	})
 }
 
 // What comes before a place that is out of bounds is remembered as ever: otherwise one who

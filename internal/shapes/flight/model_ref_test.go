@@ -21,7 +21,7 @@ type refFeed struct {
 	handle     string    // of the ring
 	gone       string
 	how        *shapes.Rotated // with which it went
-	beyond     shapes.Offset   // if it is out of bounds, the first that is
+	beyond     shapes.Offset   // if it is out of bounds, where
 	ring       []refEntry
 	large      []refEntry // at most one
 	joined     *refFrame  // of the several pieces that were told as one
@@ -210,7 +210,7 @@ func (m *model) gone(d int, pos shapes.Position) bool {
 }
 
 func (f *refFeed) isGone(pos shapes.Position) bool {
-	return f.gone == pos.Handle && f.how != nil && (!f.how.OutOfBounds || pos.Offset.Compare(f.beyond) >= 0)
+	return f.gone == pos.Handle && f.how != nil && (!f.how.OutOfBounds || pos.Offset == f.beyond)
 }
 
 // rotated is what the upstream says of a place that is gone: half of them are only beyond
@@ -224,7 +224,7 @@ func (m *model) rotate(d int, pos shapes.Position, how *shapes.Rotated) {
 	if f.handle == pos.Handle {
 		f.forgetRing()
 	}
-	if f.gone != pos.Handle || f.how.OutOfBounds && (!how.OutOfBounds || pos.Offset.Compare(f.beyond) < 0) {
+	if f.gone != pos.Handle || f.how.OutOfBounds {
 		f.gone, f.how, f.beyond = pos.Handle, how, pos.Offset
 	}
 	if !how.OutOfBounds && pos.Handle == fmt.Sprintf("h%d", f.rotations) {

@@ -17,7 +17,7 @@ type ring struct {
 	handle  string
 	gone    string          // the handle that was rotated last: what still lands of it is not kept, if it is gone as a whole
 	how     *shapes.Rotated // nil: that is only likely
-	beyond  shapes.Offset   // if it is out of bounds only: the least offset that is, until the log goes as far
+	beyond  shapes.Offset   // if it is out of bounds only: where, until the log goes as far
 	entries []*entry
 	bytes   int // of the entries
 
@@ -115,13 +115,14 @@ func (st *store) clear(s *shape) {
 }
 
 // rotated takes in that a place of the shape is gone, with its handle, or, if it is out of
-// bounds, with all that lie behind it. how is nil where it is only likely.
+// bounds, by itself: what lies behind it may be in bounds before this process hears of that,
+// and others ask there. how is nil where it is only likely.
 func (st *store) rotated(s *shape, pos shapes.Position, how *shapes.Rotated) {
 	r := &s.ring
 	if r.handle == pos.Handle {
 		st.clear(s)
 	}
-	if r.gone == pos.Handle && r.how != nil && (how == nil || !r.how.OutOfBounds || how.OutOfBounds && r.beyond.Compare(pos.Offset) <= 0) {
+	if r.gone == pos.Handle && r.how != nil && (how == nil || !r.how.OutOfBounds) {
 		return // what is known says more
 	}
 	r.gone, r.how, r.beyond = pos.Handle, how, pos.Offset
@@ -129,8 +130,7 @@ func (st *store) rotated(s *shape, pos shapes.Position, how *shapes.Rotated) {
 
 // isGone says that a place is gone, or is likely to be.
 func (r *ring) isGone(pos shapes.Position) bool {
-	inBounds := r.how != nil && r.how.OutOfBounds && pos.Offset.Compare(r.beyond) < 0
-	return pos.Handle == r.gone && !inBounds
+	return pos.Handle == r.gone && (r.how == nil || !r.how.OutOfBounds || pos.Offset == r.beyond)
 }
 
 // lost is how a place was rotated, if that is known. Who asks there is told so at once: one

@@ -171,29 +171,6 @@ func isGone(t *testing.T, s *script, g *Group, pos shapes.Position, how error) {
 	}
 }
 
-// A place that is out of bounds takes with it those behind it, and none before.
-func TestOutOfBounds(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *script, g *Group) {
-		how := &shapes.Rotated{OutOfBounds: true}
-		for _, tx := range []uint64{9, 7, 8} {
-			ticket := g.Join(def, at(tx))
-			if pending := s.pending(); len(pending) > 0 {
-				pending[0].reply <- reply{err: how}
-			}
-			if !landed(ticket) {
-				t.Fatal("not landed")
-			}
-			ticket.Leave()
-		}
-		for _, tx := range []uint64{7, 8, 9, 10} {
-			isGone(t, s, g, at(tx), how)
-		}
-		if got := told(t, s, g, at(6)); got != "" {
-			t.Errorf("%q", got)
-		}
-	})
-}
-
 // A handle that an answer names is not gone, whatever was said of it before.
 func TestAHandleThatIsBack(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *script, g *Group) {
