@@ -96,6 +96,55 @@ func TestAReadWithoutAHead(t *testing.T) {
 	})
 }
 
+// stuck is a body that does not come.
+type stuck struct{ slowly }
+
+func (s stuck) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := s.slowly.RoundTrip(r)
+	if err == nil {
+		resp.Body, _ = io.Pipe()
+	}
+	return resp, err
+}
+
+// The text of a refusal is not waited for for ever, and without it nothing is known to be
+// refused; nor is what Electric says of its health.
+func TestARefusalWithoutItsText(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport := stuck{func(context.Context, *http.Request) (time.Duration, int, string) { return 0, 400, "" }}
+		client, err := New(Config{Origin: "http://electric:3000", Transport: transport, Idle: 7 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		_, err = client.Read(t.Context(), def, shapes.Position{})
+		if _, silent := errors.AsType[*shapes.Unavailable](err); !silent || time.Since(began) != 7*time.Second {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		out := errors.New("out of time")
+		transport := transportFunc(func(r *http.Request) (*http.Response, error) {
+			body, w := io.Pipe()
+			context.AfterFunc(r.Context(), func() { _ = w.CloseWithError(out) })
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: body, Request: r}, nil
+		})
+		client, err := New(Config{Origin: "http://electric:3000", Transport: transport, Idle: 7 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if ok, _ := client.Healthy(t.Context()); ok || time.Since(began) != 7*time.Second {
+			t.Errorf("after %s: %v", time.Since(began), ok)
+		}
+	})
+}
+
+// transportFunc is a http.RoundTripper.
+type transportFunc func(r *http.Request) (*http.Response, error)
+
+func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 // drip gives one byte a pause, for ever.
 type drip struct {
 	pause time.Duration

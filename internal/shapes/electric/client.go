@@ -143,6 +143,9 @@ func (c *Client) hold(ctx context.Context, def *shapes.Definition, pos shapes.Po
 	if err != nil {
 		return nil, false, err
 	}
+	if batch.Count > 0 && next == pos { // its reader would be told the same again, at once and for ever
+		return nil, false, fault("a live answer to a question at offset %s has rows and does not lead on", pos.Offset)
+	}
 	if batch.Last.Kind == shapes.At && batch.Last.Compare(pos.Offset) <= 0 {
 		return nil, false, fault("a live answer to a question at offset %s ends with the row at %s", pos.Offset, batch.Last)
 	}
@@ -178,6 +181,8 @@ func (c *Client) Repairs() uint64 { return c.repairs.Load() }
 // Healthy says whether Electric calls itself active. While it starts, or has
 // lost its database, it does not.
 func (c *Client) Healthy(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.bounds.idle) // for all of its few bytes
+	defer cancel()
 	resp, err := c.roundTrip(ctx, c.health)
 	if err != nil {
 		return false, err
@@ -238,7 +243,12 @@ func (c *Client) askOnce(ctx context.Context, def *shapes.Definition, pos shapes
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	return nil, meaning(resp, pos)
+	late := time.AfterFunc(c.bounds.idle, func() { _ = resp.Body.Close() })
+	err = meaning(resp, pos)
+	if !late.Stop() {
+		err = errSilent
+	}
+	return nil, err
 }
 
 var errSilent = &shapes.Unavailable{Err: errors.New("no answer of Electric came in time")}

@@ -148,6 +148,7 @@ func TestWhatAnswersMean(t *testing.T) {
 		"no offset":            {rows("123-456", "", "[]"), unavailable(0)},
 		"offset -1":            {rows("123-456", "-1", "[]"), unavailable(0)},
 		"an offset going back": {rows("123-456", "7_0", "[]"), unavailable(0)},
+		"rows and no way on":   {rows("123-456", "7_2", `[{"key":"1","value":{},"headers":{"operation":"insert"}}]`), unavailable(0)},
 		"not JSON":             {rows("123-456", "9_0", "Not found"), unavailable(0)},
 		"cut":                  {rows("123-456", "9_0", `[{"headers":{"operation"`), unavailable(0)},
 		"Content-Length lies": {func(w http.ResponseWriter, r *http.Request) {

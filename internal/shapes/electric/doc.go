@@ -46,6 +46,7 @@
 //	200, without or with an absurd offset     Unavailable   503
 //	200, offset goes back                     Unavailable   503
 //	200, live, a row's offset goes back       Unavailable   503
+//	200, live, rows and the same offset       Unavailable   503
 //	200 to a read, without a schema           Unavailable   503
 //	200, not application/json                 Unavailable   503
 //	200, gzip                                 Unavailable   503
@@ -87,5 +88,6 @@
 // An upstream is input, too. Heads are taken up to 64 KiB; handles up to 256 bytes; a
 // live answer up to 16 MiB, whole; a message of a stream up to 64 MiB; a body of a
 // stream up to Config.MaxBody, in Config.MaxStall of waiting. A head has to come
-// within Config.Silence, and more of a body within Config.Idle.
+// within Config.Silence, and more of a body within Config.Idle, as all of one that holds no
+// rows has to.
 package electric
