@@ -51,8 +51,9 @@ type Config struct {
 	// /realtime/v1/streams, and below /api if there is no Platform; nil: such a
 	// request is a 501.
 	Elsewhere http.Handler
-	// Unread is how long a reader may take nothing of an answer that is too large to be
-	// written at once; then its connection is cut. Default 2 minutes.
+	// Unread is how long a reader may take nothing of an answer with rows that is too large
+	// to be written at once, or that shares its connection with others; then it is cut.
+	// ServerConfig has the same for connections. Default 2 minutes.
 	Unread time.Duration
 	// Trace goes around the routes, inside the log; nil: nothing does. Requests that
 	// wait for news take some 8 KiB more with it.
@@ -82,7 +83,7 @@ func New(c Config) (http.Handler, error) {
 		c.Observer = nobody{}
 	}
 	if c.Unread == 0 {
-		c.Unread = 2 * time.Minute
+		c.Unread = defaultUnread
 	}
 	g := &gateway{c}
 	r := chi.NewRouter()

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"context"
 	stdlog "log"
+	"net"
 	"net/http"
 	"time"
 
@@ -31,11 +33,18 @@ type ServerConfig struct {
 	// Default 90 s.
 	IdleTimeout time.Duration
 
+	// Unread is how long a client may take no byte of what was written to it; then its
+	// connection is closed. Only Linux knows how. Default 2 minutes.
+	Unread time.Duration
+
 	// MaxHeaderBytes bounds the request line and the headers; beyond it the
 	// answer is a 431. A query has 10,000 bytes at most and a token 8 KiB.
 	// Default 32 KiB.
 	MaxHeaderBytes int
 }
+
+// defaultUnread is how long a reader may take nothing.
+const defaultUnread = 2 * time.Minute
 
 // NewHTTPServer makes the server of the gateway. It speaks HTTP/1.1 and HTTP/2,
 // the latter also without TLS (h2c): a browser opens six connections to a host
@@ -52,6 +61,9 @@ func NewHTTPServer(cfg ServerConfig) *http.Server {
 	}
 	if cfg.IdleTimeout <= 0 {
 		cfg.IdleTimeout = 90 * time.Second
+	}
+	if cfg.Unread <= 0 {
+		cfg.Unread = defaultUnread
 	}
 	if cfg.MaxHeaderBytes <= 0 {
 		cfg.MaxHeaderBytes = 32 << 10
@@ -72,8 +84,11 @@ func NewHTTPServer(cfg ServerConfig) *http.Server {
 			SendPingTimeout: 30 * time.Second,
 			PingTimeout:     15 * time.Second,
 		},
-		ConnContext: knowsItsConn,
-		ErrorLog:    stdlog.New(serverLog{cfg.Log}, "", 0),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			cutUntaken(c, cfg.Unread)
+			return knowsItsConn(ctx, c)
+		},
+		ErrorLog: stdlog.New(serverLog{cfg.Log}, "", 0),
 	}
 }
 

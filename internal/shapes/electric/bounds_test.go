@@ -127,7 +127,7 @@ func TestARefusalWithoutItsText(t *testing.T) {
 		transport := transportFunc(func(r *http.Request) (*http.Response, error) {
 			body, w := io.Pipe()
 			context.AfterFunc(r.Context(), func() { _ = w.CloseWithError(out) })
-			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: body, Request: r}, nil
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: body, Request: r}, nil
 		})
 		client, err := New(Config{Origin: "http://electric:3000", Transport: transport, Idle: 7 * time.Second})
 		if err != nil {
