@@ -156,6 +156,9 @@ func badAnswers() []answerCase {
 			at := q.offset()
 			return good(w, q, q.next(0), fmt.Sprintf(`[{"key":"k","value":{"id":"k"},"headers":{"operation":"insert","lsn":"%d","op_position":%d}},%s]`, at.Tx, at.Op, upToDateMessage))
 		}},
+		{row: "200, live, rows and the same offset", only: "live", answer: func(w http.ResponseWriter, q question, _ *http.Request) bool {
+			return good(w, q, q.Get("offset"), "["+q.row(0)+","+upToDateMessage+"]")
+		}},
 		{row: "200 to a read, without a schema", only: "read", answer: bad(whole, "Electric-Schema", "")},
 		{row: "200 to a read, without a schema", only: "read", answer: bad(whole, "Electric-Schema", "internal")},
 		{row: "200, not application/json", answer: bad(whole, "Content-Type", "text/html")},
