@@ -21,5 +21,7 @@
 // Once the head of an answer is out its body must be finished: clients retry
 // everything before that, and nothing after. So a batch is asked for before
 // anything is written, and a body that breaks off ends the connection, so that
-// it cannot be taken for a whole one.
+// it cannot be taken for a whole one. A reader who takes nothing is cut, too: by a
+// deadline for each piece of a large answer (unread.go), and by the system for what is
+// small (unread_linux.go).
 package gateway

@@ -136,7 +136,7 @@ func write(ctx context.Context, w http.ResponseWriter, client dialect, batch *fe
 	} else {
 		// Who takes nothing would keep its rows, and a slot of its environment, as long as it
 		// likes. The system sees to that where the answer has a connection to itself, since a
-		// deadline would cost a twentieth of all that is done for it.
+		// deadline for each costs a twentieth of all that is done for it, or more.
 		if connOf(ctx) == nil {
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(within))
 		}

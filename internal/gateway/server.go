@@ -85,7 +85,7 @@ func NewHTTPServer(cfg ServerConfig) *http.Server {
 			PingTimeout:     15 * time.Second,
 		},
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			cutUntaken(c, cfg.Unread)
+			cutUnread(c, cfg.Unread)
 			return knowsItsConn(ctx, c)
 		},
 		ErrorLog: stdlog.New(serverLog{cfg.Log}, "", 0),

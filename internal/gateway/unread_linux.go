@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cutUntaken has the system end a connection of whose bytes its peer takes none for so long:
+// cutUnread has the system end a connection of whose bytes its peer takes none for so long:
 // they are not acknowledged, or find no room (TCP_USER_TIMEOUT of tcp(7)). Unlike a deadline
 // it is set once, and costs an answer nothing.
-func cutUntaken(c net.Conn, after time.Duration) {
+func cutUnread(c net.Conn, after time.Duration) {
 	tcp, ok := c.(syscall.Conn)
 	if !ok {
 		return
