@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -233,5 +235,41 @@ func TestTheAnswerDoesNotWaitForTheLog(t *testing.T) {
 	close(heard)
 	if !<-noted {
 		t.Error("the answer was noted before the client had it")
+	}
+}
+
+// writing counts who has begun to have an answer.
+type writing struct {
+	memory
+	told *atomic.Int64
+}
+
+func (w *writing) Write(p []byte) (int, error) {
+	w.told.Add(1)
+	return w.memory.Write(p)
+}
+
+// The last of many who wait for the same has it before what is done for the first behind
+// its answer: the lines of the log and the next requests come when all were told.
+func TestAllAreToldBeforeOneIsDone(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // or the order would be the system's
+	c := newCrowd(t)
+	const many = 100
+	var told, done, toldAtHalf atomic.Int64
+	c.noted = func() {
+		if done.Add(1) == many/2 {
+			toldAtHalf.Store(told.Load())
+		}
+	}
+	var answered sync.WaitGroup
+	for range many {
+		w, r := &writing{memory{header: http.Header{}}, &told}, c.request(t, c.place)
+		answered.Go(func() { c.handler.ServeHTTP(w, r) })
+	}
+	c.until(many)
+	c.tell(crowdRow)
+	answered.Wait()
+	if got := toldAtHalf.Load(); got < many*9/10 { // Go takes one from the end of the queue now and then
+		t.Errorf("when %d of %d were done with, %d had been told", many/2, many, got)
 	}
 }

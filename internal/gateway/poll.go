@@ -25,6 +25,7 @@ type poll struct {
 	over    func() // it waits no more
 	release func() // gives back its slot
 	client  dialect
+	crowd   int // how many were told the same at the same time
 }
 
 // mayWait says that a request may be one that waits for news. It costs little to be
@@ -88,6 +89,7 @@ func (p *poll) answer(w http.ResponseWriter) error {
 		return p.gateway.feedError(w, p.client, err)
 	}
 	defer batch.Close()
+	p.crowd = batch.Crowd
 	write(p.ctx, w, p.client, batch, p.gateway.config.Unread)
 	return nil
 }

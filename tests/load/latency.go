@@ -7,8 +7,12 @@ import (
 	"time"
 )
 
-// warmUp commits begin every round and are not measured: they show that the client waits.
+// warmUp commits begin every turn and are not measured: they show that the client waits.
 const warmUp = 5
+
+// turns are those that each has in a round. A machine that becomes slower within a round is
+// slower for all then.
+const turns = 5
 
 // latency measures how much later one client has a commit through the gateway.
 func (l *lab) latency(ctx context.Context) error {
@@ -28,8 +32,8 @@ func (l *lab) latency(ctx context.Context) error {
 		return err
 	}
 	l.say("One client of a tag feed over both tables, on a kept connection; commits of one row in the two tables in turn, 5 to 30 ms after the one before was heard; "+
-		"milliseconds from sending COMMIT to the whole answer; %d rounds of each in turn, %d commits a round. Direct: a client with a poll for each of the two shapes; nginx and relay (the standard library's reverse proxy): the same through these, which is what a hop costs here, in C and in Go. "+
-		"Bare has no database: it is woken over HTTP.\n\n", l.rounds, l.changes)
+		"milliseconds from sending COMMIT to the whole answer; %d rounds of %d commits of each, in %d turns a round. Direct: a client with a poll for each of the two shapes; nginx and relay (the standard library's reverse proxy): the same through these, which is what a hop costs here, in C and in Go. "+
+		"Bare has no database: it is woken over HTTP.\n\n", l.rounds, l.changes, turns)
 	nginx, err := l.nginx(ctx, l.upstream)
 	if err != nil {
 		return err
@@ -55,17 +59,23 @@ func (l *lab) latency(ctx context.Context) error {
 			commit: func(f feed, _ int) (int, change) { return wakes(f) }},
 	}
 	for round := range l.rounds {
-		for i := range kinds {
-			k := kinds[(round+i)%len(kinds)]
-			f, err := l.feed(ctx)
-			if err != nil {
-				return err
+		for turn := range turns {
+			for i := range kinds {
+				k := kinds[(round+turn+i)%len(kinds)]
+				f, err := l.feed(ctx)
+				if err != nil {
+					return err
+				}
+				changes := l.changes*(turn+1)/turns - l.changes*turn/turns
+				delays, err := alone(ctx, changes, k.polls, func(i int) target { return k.at(f, i) }, func(i int) (int, change) { return k.commit(f, i) })
+				if err != nil {
+					return fmt.Errorf("%s: %w", k.name, err)
+				}
+				if turn == 0 {
+					k.rounds = append(k.rounds, nil)
+				}
+				k.rounds[round] = append(k.rounds[round], delays...)
 			}
-			delays, err := alone(ctx, l.changes, k.polls, func(i int) target { return k.at(f, i) }, func(i int) (int, change) { return k.commit(f, i) })
-			if err != nil {
-				return fmt.Errorf("%s: %w", k.name, err)
-			}
-			k.rounds = append(k.rounds, delays)
 		}
 	}
 	rows := [][]string{{"", "median", "least to most of a round", "p99", "median over direct's", "p99 over direct's"}}
@@ -87,7 +97,7 @@ func (l *lab) latency(ctx context.Context) error {
 	return nil
 }
 
-// alone measures the commits of one round, which one client hears, with one poll or two.
+// alone measures the commits of one turn, which one client hears, with one poll or two.
 func alone(ctx context.Context, changes, polls int, at func(int) target, next func(i int) (int, change)) ([]time.Duration, error) {
 	c, err := gather(ctx, polls, at)
 	if err != nil {

@@ -89,6 +89,9 @@ func (f *flight) fly(ctx context.Context) {
 	g := f.group
 	g.mu.Lock()
 	waiters := f.waiters
+	if news != nil {
+		news.Crowd = waiters
+	}
 	if s := f.shape; s != nil {
 		if how, rotated := errors.AsType[*shapes.Rotated](err); rotated {
 			g.store.rotated(s, f.pos, how)
