@@ -29,6 +29,32 @@ func loadAverage() string {
 	return strings.Join(words[:min(3, len(words))], " ")
 }
 
+// hosted is the processor time that this machine had so far, and what its host gave to
+// others while it wanted it, as virtual machines are told. Where that is much, all that is
+// measured in milliseconds is long.
+type hosted struct{ had, stolen int64 } // in ticks
+
+func hostedSoFar() (h hosted) {
+	line, _, _ := strings.Cut(file("/proc/stat"), "\n")
+	const idle, waiting, stolen, guests = 4, 5, 8, 9 // counted behind the name; what guests had is in the others
+	for i, word := range strings.Fields(line) {
+		n, _ := strconv.ParseInt(word, 10, 64) // the name is 0
+		switch {
+		case i == stolen:
+			h.stolen = n
+		case i != idle && i != waiting && i < guests:
+			h.had += n
+		}
+	}
+	return h
+}
+
+// since says how much of what was wanted since before went to others.
+func (h hosted) since(before hosted) string {
+	stolen := h.stolen - before.stolen
+	return fmt.Sprintf("%.0f %%", 100*float64(stolen)/float64(max(1, stolen+h.had-before.had)))
+}
+
 // file is a file's text, or "" where there is no such file.
 func file(path string) string {
 	b, err := os.ReadFile(path)

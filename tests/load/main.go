@@ -107,7 +107,7 @@ func (p plan) run(ctx context.Context, out io.Writer, names []string) (err error
 	defer func() { err = errors.Join(err, l.close()) }()
 	l.say("# Benchmarks\n\n`%s`\n\n%s\n", strings.Join(append([]string{"go run ./tests/load"}, os.Args[1:]...), " "), l.machine())
 	for _, b := range chosen {
-		began, children := time.Now(), len(l.children)
+		began, host, children := time.Now(), hostedSoFar(), len(l.children)
 		l.say("## %s: %s\n\n", b.name, b.about)
 		err := b.run(l, ctx)
 		err = errors.Join(err, l.stop(l.children[children:]...))
@@ -115,7 +115,8 @@ func (p plan) run(ctx context.Context, out io.Writer, names []string) (err error
 		if err != nil {
 			return fmt.Errorf("%s: %w", b.name, err)
 		}
-		l.say("Took %.0f s; load average now: %s\n\n", time.Since(began).Seconds(), loadAverage())
+		l.say("Took %.0f s; load average now: %s; of the processor time that was wanted, the host of this machine gave to others: %s\n\n",
+			time.Since(began).Seconds(), loadAverage(), hostedSoFar().since(host))
 	}
 	if len(l.missed) > 0 {
 		return fmt.Errorf("bounds that were missed:\n  %s", strings.Join(l.missed, "\n  "))
