@@ -39,6 +39,10 @@ type client struct {
 	handle, offset, cursor, schema []byte
 }
 
+// sdk is what the clients of the platform's SDK say of themselves since version 4. Who does
+// not is told rows in the words of before, and each header under its former name as well.
+const sdk = "\r\nTrigger-Version: 4.8.3\r\nX-Trigger-Electric-Version: 1.0.14\r\nX-Trigger-Api-Version: 2025-07-16\r\n"
+
 // answer is what one request brought.
 type answer struct {
 	first, whole time.Time // when its first byte was here, and its last
@@ -151,7 +155,7 @@ func (c *client) request(live bool) {
 	}
 	b = append(b, " HTTP/1.1\r\nHost: "...)
 	b = append(b, c.addr...)
-	b = append(b, "\r\n"...)
+	b = append(b, sdk...)
 	if c.token != "" {
 		b = append(b, "Authorization: Bearer "...)
 		b = append(b, c.token...)

@@ -63,6 +63,7 @@ type Group struct {
 	done   sync.WaitGroup
 	over   chan struct{} // closed: landed already
 
+	buffers                  buffers      // of the bodies of shared reads
 	shareHeld                atomic.Int64 // of Config.AllShareBytes
 	ringHits, limited, reads atomic.Uint64
 

@@ -81,6 +81,7 @@ func (c *sharedRead) run() {
 	if unclaimed {
 		c.giveBack()
 		if c.large() {
+			c.letGo()
 			_ = page.Close()
 			c.cancel(nil)
 		}
@@ -96,9 +97,13 @@ func (c *sharedRead) fill(page *shapes.Page) (whole bool, err error) {
 			return false, nil
 		}
 		c.held += step
+		if step < c.held {
+			c.batch.Rows = g.buffers.moved(c.batch.Rows, c.held)
+		}
 		whole, err = c.batch.Fill(page.Messages, c.held)
 		if err != nil {
 			c.giveBack()
+			c.letGo()
 			return false, &shapes.Unavailable{Err: err} // the cause may be that the shape was rotated
 		}
 		if whole {
@@ -117,6 +122,13 @@ func (c *sharedRead) keep(bytes int) {
 
 // giveBack gives back what the batch took. It is called once nobody has it any more.
 func (c *sharedRead) giveBack() { c.keep(0) }
+
+// letGo lets go of the batch's memory, for the next. It is only called for a batch that
+// nobody shared: who shares one may have its rows still.
+func (c *sharedRead) letGo() {
+	c.group.buffers.keep(c.batch.Rows)
+	c.batch.Rows = nil
+}
 
 // end ends the call: out of the shape's reads, and its readers told, in one step under
 // the lock, so that whoever comes later asks anew. It says whether nobody wants what the
@@ -209,7 +221,11 @@ func (c *sharedRead) take(ctx context.Context) *shapes.Page {
 	give := sync.OnceFunc(c.giveBack)
 	closed := page.Close
 	if page.Least = c.least; c.held > 0 {
-		page.Messages = &resumed{held: c.batch.Replay(), rest: page.Messages, release: give}
+		rows := c.batch.Rows
+		page.Messages = &resumed{held: c.batch.Replay(), rest: page.Messages, release: func() {
+			give()
+			g.buffers.keep(rows) // its reader has asked for what follows, and has them no more
+		}}
 		c.batch.Rows = nil
 	}
 	page.Close = sync.OnceValue(func() error {
