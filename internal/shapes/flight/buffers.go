@@ -33,7 +33,7 @@ func (b *buffers) moved(rows []byte, bytes int) []byte {
 		fresh := make([]byte, 0, size)
 		to = &fresh
 	}
-	moved := append((*to)[:0], rows...)
+	moved := append(*to, rows...)
 	b.keep(rows)
 	return moved
 }

@@ -79,6 +79,9 @@
 // already, then the rest as it arrives. Nobody has been given any part of it before, so
 // nothing is lost or sent twice. The others each read alone, without waiting for more.
 //
+// The memory in which a large body was begun is used for the next one (buffers). That of a
+// body which was held whole is not: nobody knows who of its readers still has rows of it.
+//
 // # One environment and the others
 //
 // Shapes, calls and new shapes are counted by Definition.Environment. What is beyond
@@ -121,5 +124,6 @@
 // is in TestMemoryEndsWithTheHandle.
 //
 // News and batches are immutable once they are shared: what is dropped from a ring stays
-// with the readers who have it.
+// with the readers who have it. News says how many waited for it (shapes.News.Crowd), so
+// that what is left to do for one of them can wait until all were told.
 package flight
