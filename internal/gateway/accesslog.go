@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -21,7 +22,7 @@ const statusClientGone = 499
 //
 //go:noinline
 func (v *visit) end() {
-	took := time.Since(v.began)
+	took := cmp.Or(v.took, time.Since(v.began))
 	answered := Answered{
 		Route: v.route, Status: loggedStatus(v.out.status, v.returned, v.Err() != nil),
 		Broken: !v.returned && !v.left && v.out.status != 0, Bytes: v.out.bytes, Took: took - v.held,

@@ -25,7 +25,7 @@ type poll struct {
 	over    func() // it waits no more
 	release func() // gives back its slot
 	client  dialect
-	crowd   int // how many were told the same at the same time
+	crowd   int // how many are told the same now, if the answer was whole when it was written
 }
 
 // mayWait says that a request may be one that waits for news. It costs little to be
@@ -89,7 +89,9 @@ func (p *poll) answer(w http.ResponseWriter) error {
 		return p.gateway.feedError(w, p.client, err)
 	}
 	defer batch.Close()
-	p.crowd = batch.Crowd
+	if batch.Size() >= 0 {
+		p.crowd = batch.Crowd
+	}
 	write(p.ctx, w, p.client, batch, p.gateway.config.Unread)
 	return nil
 }

@@ -23,6 +23,7 @@ type visit struct {
 	route           string // once it was routed
 	began           time.Time
 	held            time.Duration // that it waited for news
+	took            time.Duration // in all, if that is noted; 0: until now
 	returned        bool          // its handler did not panic
 	left            bool          // its client has, in the middle of an answer
 	alone           bool          // on its connection: see connOf
@@ -109,8 +110,9 @@ func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if v.out.status != 0 { // what is noted of the answer, it does not wait for
 			_ = v.out.FlushError()
 		}
-		if v.poll.crowd > 1 { // the others come before its line, and before its next request
-			runtime.Gosched()
+		if v.alone && v.poll.crowd > 1 { // over HTTP/2 an answer ends when its handler does
+			v.took = time.Since(v.began)
+			runtime.Gosched() // the others come before its line, and before its next request
 		}
 	}
 	v.returned = true

@@ -23,7 +23,8 @@ type Answer struct {
 	// Schema describes the columns of all sides; only if the request was not
 	// live.
 	Schema string
-	// Crowd is how many are told some of its news at the same time.
+	// Crowd is how many are told some of its news at this moment; 0: none that came while it
+	// was waited for.
 	Crowd int
 
 	rows   [][]byte       // each a run of messages, shared: never written to
@@ -67,7 +68,6 @@ func (a *Answer) addNews(side int, news *shapes.News) {
 	if len(a.rows) == 1 {
 		a.framed = news.Framed
 	}
-	a.Crowd = max(a.Crowd, news.Crowd)
 }
 
 func (a *Answer) note(side int, b *shapes.Batch) {

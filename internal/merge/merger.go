@@ -151,6 +151,7 @@ func (r *Held) land(side int) {
 		return
 	}
 	r.answer.addNews(side, news)
+	r.answer.Crowd = max(r.answer.Crowd, ticket.Crowd())
 	r.apply(Event{Kind: News, Side: side, Next: news.Next, UpToDate: news.UpToDate, Rows: news.Count > 0})
 }
 

@@ -85,9 +85,6 @@ type News struct {
 	// Framed is the body that its readers share; nil: each makes its own. Copies with
 	// other rows must not have it.
 	Framed *Framed
-	// Crowd is how many waited for it when it came; 0: it was not waited for. What has to
-	// be done for one of them when it was told can wait until all were.
-	Crowd int
 }
 
 // Rotated says that the shape the position belongs to is gone: the reader has

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -110,13 +111,12 @@ func (l *lab) record(ctx context.Context, gateway *child) (*news, error) {
 		return nil, err
 	}
 	c.request(true)
-	path, _, _ := strings.Cut(strings.TrimPrefix(string(c.out), "GET "), " ")
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.addr+path, nil)
+	req, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(c.out)))
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
-	resp, err := http.DefaultClient.Do(req)
+	req.RequestURI, req.URL.Scheme, req.URL.Host = "", "http", c.addr
+	resp, err := http.DefaultClient.Do(req.WithContext(ctx))
 	if err != nil {
 		return nil, err
 	}

@@ -49,8 +49,12 @@ func hostedSoFar() (h hosted) {
 	return h
 }
 
-// since says how much of what was wanted since before went to others.
+// since says how much of what was wanted since before went to others, as far as the host
+// tells.
 func (h hosted) since(before hosted) string {
+	if h.stolen == 0 {
+		return "none, or it does not tell"
+	}
 	stolen := h.stolen - before.stolen
 	return fmt.Sprintf("%.0f %%", 100*float64(stolen)/float64(max(1, stolen+h.had-before.had)))
 }

@@ -3,6 +3,8 @@ package flight
 import (
 	"bytes"
 	"fmt"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -66,6 +68,9 @@ func largeOf(letter string) string {
 // What the reader of a large body was given stays what it is until it asks for more,
 // whoever reads another one meanwhile; and the memory is used again after that.
 func TestALargeBodyHasItsMemory(t *testing.T) {
+	// A pool forgets at a collection, and has a place for each processor.
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	inBubble(t, func(t *testing.T, s *script, g *Group) {
 		var p pages
 		begin := func(tx uint64, letter string) *reader {
@@ -109,4 +114,33 @@ func TestALargeBodyHasItsMemory(t *testing.T) {
 			t.Error("the memory of a body that was read is not used again")
 		}
 	})
+}
+
+// Of a body that is streamed nothing is held that its reader has had: a slow reader would
+// pin it for as long as the rest takes.
+func TestWhatWasReadOfALargeBodyIsLetGo(t *testing.T) {
+	gone := make(chan struct{})
+	r := func() *resumed {
+		rows := make([]byte, 1<<20)
+		runtime.AddCleanup(&rows[0], func(struct{}) { close(gone) }, struct{}{})
+		held := shapes.Batch{Rows: append(rows[:0], row...), Count: 1}
+		return &resumed{held: held.Replay(), rest: shapes.NewBytesScanner([]byte(someRows)), release: func() { _ = held.Rows }}
+	}()
+	for range 2 {
+		if m, err := r.Next(1); err != nil || string(m.Raw) != row {
+			t.Fatalf("%q, %v", m.Raw, err)
+		}
+	}
+	for range 100 {
+		runtime.GC()
+		select {
+		case <-gone:
+			runtime.KeepAlive(r)
+			return
+		default:
+			runtime.Gosched()
+		}
+	}
+	t.Error("what was read is still held")
+	runtime.KeepAlive(r)
 }

@@ -124,6 +124,6 @@
 // is in TestMemoryEndsWithTheHandle.
 //
 // News and batches are immutable once they are shared: what is dropped from a ring stays
-// with the readers who have it. News says how many waited for it (shapes.News.Crowd), so
-// that what is left to do for one of them can wait until all were told.
+// with the readers who have it. A ticket says how many waited (Ticket.Crowd), so that
+// what is left to do for one of them can wait until all were told.
 package flight

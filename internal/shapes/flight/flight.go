@@ -29,8 +29,9 @@ type flight struct {
 type outcome struct {
 	landed chan struct{}
 	// Written before landed is closed, read after.
-	news *shapes.News
-	err  error
+	news  *shapes.News
+	err   error
+	crowd int // who waited for it then
 }
 
 // takeOff begins a flight. g.mu is held.
@@ -89,9 +90,6 @@ func (f *flight) fly(ctx context.Context) {
 	g := f.group
 	g.mu.Lock()
 	waiters := f.waiters
-	if news != nil {
-		news.Crowd = waiters
-	}
 	if s := f.shape; s != nil {
 		if how, rotated := errors.AsType[*shapes.Rotated](err); rotated {
 			g.store.rotated(s, f.pos, how)
@@ -102,7 +100,7 @@ func (f *flight) fly(ctx context.Context) {
 		f.ground()
 	}
 	g.mu.Unlock()
-	f.news, f.err = news, err
+	f.news, f.err, f.crowd = news, err, waiters
 	abandoned := ctx.Err() != nil
 	close(f.landed)
 	runtime.Gosched() // what is left to do can wait, and they have waited

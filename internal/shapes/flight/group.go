@@ -31,7 +31,8 @@ type Config struct {
 	// beside them, of a 16th of AllRingBytes at most.
 	RingEntries, RingBytes, AllRingBytes int
 	// ShareBytes is how large the body of a read may be that is held to be shared, and
-	// AllShareBytes how large those are together that anybody has at one time.
+	// AllShareBytes how large those are together that anybody has at one time. What is
+	// counted is rows, which have up to 2.25 times as much memory.
 	// Defaults: 256 KiB and 8 MiB. Negative: nothing is shared.
 	ShareBytes, AllShareBytes int
 	// PerEnvironment bounds what one environment may have.
@@ -184,7 +185,7 @@ func (g *Group) Join(def *shapes.Definition, pos shapes.Position) *Ticket {
 
 // landed is a ticket for what is there already.
 func (g *Group) landed(news *shapes.News, err error) *Ticket {
-	return &Ticket{&outcome{g.over, news, err}, nil}
+	return &Ticket{&outcome{landed: g.over, news: news, err: err}, nil}
 }
 
 // Ticket is one reader's seat in a flight. It belongs to one goroutine.
@@ -199,6 +200,11 @@ func (t *Ticket) Landed() <-chan struct{} { return t.outcome.landed }
 // Result is what the flight brought: news with at least one row, or an error
 // as shapes.Source gives them. It may be called only after Landed is closed.
 func (t *Ticket) Result() (*shapes.News, error) { return t.outcome.news, t.outcome.err }
+
+// Crowd is how many had a ticket for what was landed when that was, and are told it now; 0:
+// it was there already. What is left to do for one of them can wait until all were told. It
+// may be called only after Landed is closed.
+func (t *Ticket) Crowd() int { return t.outcome.crowd }
 
 // Leave gives the ticket back, landed or not. Further calls do nothing.
 func (t *Ticket) Leave() {

@@ -181,7 +181,7 @@ func (r *ring) from(pos shapes.Position) *shapes.News {
 // the ring is.
 func (r *ring) join(first *entry) *shapes.News {
 	all := *first.news
-	all.Framed, all.Crowd = new(shapes.Framed), 0
+	all.Framed = new(shapes.Framed)
 	all.Rows = append(make([]byte, 0, r.bytes), all.Rows...)
 	for e := r.at(all.Next.Offset); e != nil; e = r.at(all.Next.Offset) {
 		all.Append(&e.news.Batch)

@@ -276,8 +276,9 @@ func (r *resumed) Next(enough int) (shapes.Message, error) {
 		if err != io.EOF {
 			return m, err
 		}
-		r.held = nil
-		r.release()
+		release := r.release
+		r.held, r.release = nil, nil // or they would be here for as long as the rest takes
+		release()
 	}
 	return r.rest.Next(enough)
 }
