@@ -49,6 +49,7 @@ func (l *lab) latency(ctx context.Context) error {
 		polls  int
 		at     func(f feed, i int) target
 		commit func(f feed, i int) (int, change)
+		waits  func(context.Context) error // until the client waits; nil: whoever comes later hears, too
 		rounds [][]time.Duration
 	}{
 		{name: "direct", polls: 2, at: func(f feed, i int) target { return l.direct(l.upstream.addr, f.tag)[i] }, commit: update},
@@ -56,7 +57,8 @@ func (l *lab) latency(ctx context.Context) error {
 		{name: "nginx", polls: 2, at: func(f feed, i int) target { return l.direct(nginx.addr, f.tag)[i] }, commit: update},
 		{name: "relay", polls: 2, at: func(f feed, i int) target { return l.direct(relay.addr, f.tag)[i] }, commit: update},
 		{name: "bare", polls: 1, at: func(f feed, _ int) target { return l.via(bare, f.tag) },
-			commit: func(f feed, _ int) (int, change) { return wakes(f) }},
+			commit: func(f feed, _ int) (int, change) { return wakes(f) },
+			waits:  func(ctx context.Context) error { return bare.holds(ctx, 1) }}, // bare has no memory
 	}
 	for round := range l.rounds {
 		for turn := range turns {
@@ -67,7 +69,7 @@ func (l *lab) latency(ctx context.Context) error {
 					return err
 				}
 				changes := l.changes*(turn+1)/turns - l.changes*turn/turns
-				delays, err := alone(ctx, changes, k.polls, func(i int) target { return k.at(f, i) }, func(i int) (int, change) { return k.commit(f, i) })
+				delays, err := alone(ctx, changes, k.polls, func(i int) target { return k.at(f, i) }, func(i int) (int, change) { return k.commit(f, i) }, k.waits)
 				if err != nil {
 					return fmt.Errorf("%s: %w", k.name, err)
 				}
@@ -98,7 +100,7 @@ func (l *lab) latency(ctx context.Context) error {
 }
 
 // alone measures the commits of one turn, which one client hears, with one poll or two.
-func alone(ctx context.Context, changes, polls int, at func(int) target, next func(i int) (int, change)) ([]time.Duration, error) {
+func alone(ctx context.Context, changes, polls int, at func(int) target, next func(i int) (int, change), waits func(context.Context) error) ([]time.Duration, error) {
 	c, err := gather(ctx, polls, at)
 	if err != nil {
 		return nil, err
@@ -107,6 +109,11 @@ func alone(ctx context.Context, changes, polls int, at func(int) target, next fu
 	random := rand.New(rand.NewPCG(1, 2))
 	var delays []time.Duration
 	for i := range warmUp + changes {
+		if waits != nil {
+			if err := waits(c.ctx); err != nil {
+				return nil, err
+			}
+		}
 		select {
 		case <-time.After(5*time.Millisecond + time.Duration(random.Int64N(int64(25*time.Millisecond)))):
 		case <-ctx.Done():
