@@ -167,7 +167,8 @@ func (c *crowd) moved(h http.Header) {
 }
 
 func (c *crowd) request(t testing.TB, place url.Values) *http.Request {
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/realtime/v1/runs?tags=demo&"+place.Encode(), http.NoBody)
+	ctx := knowsItsConn(t.Context(), new(strictConn)) // as the server's are
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/realtime/v1/runs?tags=demo&"+place.Encode(), http.NoBody)
 	r.Header.Set("Authorization", "Bearer "+c.token)
 	r.Header.Set("Origin", "https://app.example.com")
 	r.Header.Set(electricVersion, "1.0.14")

@@ -52,6 +52,8 @@ func (v *visit) Value(key any) any {
 		return v
 	case chi.RouteCtxKey: // which is looked for before there is one
 		return nil
+	case connKey{}: // a logger is not made to look for it
+		return v.Context.Value(key)
 	}
 	if found := v.Context.Value(key); found != nil || v.entrance == nil {
 		return found

@@ -109,9 +109,16 @@ func TestALargeBodyHasItsMemory(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		again := g.buffers.moved(nil, 16*shareStep)
-		if !bytes.Contains(again[:cap(again)], []byte("aa")) && !bytes.Contains(again[:cap(again)], []byte("bb")) && !raceDetector {
-			t.Error("the memory of a body that was read is not used again")
+		for tx := uint64(10); ; tx++ { // under the race detector a pool drops one of four
+			r := begin(tx, "c")
+			r.body(t)
+			again := g.buffers.moved(nil, 16*shareStep)
+			if bytes.Contains(again[:cap(again)], []byte("cc")) {
+				break
+			}
+			if tx == 40 {
+				t.Fatal("the memory of a body that was read is not used again")
+			}
 		}
 	})
 }

@@ -97,7 +97,7 @@ func (c *sharedRead) fill(page *shapes.Page) (whole bool, err error) {
 			return false, nil
 		}
 		c.held += step
-		if step < c.held {
+		if step < c.held { // most bodies are less than the first step
 			c.batch.Rows = g.buffers.moved(c.batch.Rows, c.held)
 		}
 		whole, err = c.batch.Fill(page.Messages, c.held)
