@@ -179,7 +179,7 @@ func TestOnTrialIsNotDown(t *testing.T) {
 		go s.Wait(ctx, define("a"), here)
 		time.Sleep(3 * time.Second)
 		u.set(nil)
-		time.Sleep(3 * time.Second)
+		time.Sleep(shapePause + time.Second) // it has been asked again, whatever pause was drawn
 		for range 3 {
 			go s.Wait(ctx, define("a"), here)
 		}
