@@ -37,7 +37,7 @@ func (c *chunked) Read(p []byte) (int, error) {
 func (c *chunked) trailer() error {
 	next, err := c.in.Peek(2)
 	switch {
-	case bytes.Equal(next, lineEnd):
+	case string(next) == lineEnd:
 		_, _ = c.in.Discard(len(lineEnd))
 		return nil
 	case len(next) < 2:

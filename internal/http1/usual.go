@@ -2,16 +2,14 @@ package http1
 
 import (
 	"bufio"
-	"bytes"
 	"io"
 	"net/http"
 	"net/http/httputil"
 	"slices"
 	"strconv"
-	"strings"
 )
 
-var lineEnd = []byte("\r\n")
+const lineEnd = "\r\n"
 
 // usualAnswer is one of the usual form, in one piece of memory: in a process that was
 // idle each allocation takes microseconds.
@@ -30,55 +28,151 @@ type usualAnswer struct {
 // of visible ASCII and blanks, and one Content-Length, or chunks. Of it there are no two
 // opinions, so little code reads it. A header that changes what the others or the
 // connection mean, and all that is odd, is left to net/http.
+//
+// Each byte is looked at once. A held call is answered in a process that was idle, where
+// code costs by its size more than by how often it runs.
 func usual(buffered []byte) (a *usualAnswer, size int) {
-	end := bytes.Index(buffered, []byte("\r\n\r\n"))
-	if end < 0 {
+	code, at := statusLine(buffered)
+	if at == 0 {
 		return nil, 0
 	}
-	line, lines, _ := bytes.Cut(buffered[:end+len(lineEnd)], lineEnd)
-	status, ok := bytes.CutPrefix(line, []byte("HTTP/1.1 "))
-	if !ok || len(status) < len("200 ") || status[3] != ' ' || !visible(status) {
+	var room [1 << 10]byte
+	var places [24]place
+	text, lines := append(room[:0], buffered[len(protocol):at-len(lineEnd)]...), places[:0]
+	for at < len(buffered) && buffered[at] != '\r' {
+		var line place
+		if text, line, at = header(text, buffered, at); at == 0 {
+			return nil, 0
+		}
+		lines = append(lines, line)
+	}
+	if !endsLine(buffered, at) {
 		return nil, 0
 	}
-	code, err := strconv.Atoi(string(status[:3]))
-	if err != nil || code < 200 || code > 599 || code == http.StatusNoContent || code == http.StatusNotModified {
-		return nil, 0
-	}
-	var text strings.Builder // all that is kept of the head
-	text.Grow(end)
-	text.Write(status)
 	a = &usualAnswer{Response: http.Response{
-		Status: text.String(), StatusCode: code, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: make(http.Header, bytes.Count(lines, lineEnd)), ContentLength: -1,
+		StatusCode: code, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: -1,
 	}}
+	if !a.fill(string(text), lines) {
+		return nil, 0
+	}
+	return a, at + len(lineEnd)
+}
+
+const protocol = "HTTP/1.1 "
+
+// statusLine reads the first line: the status, and where the next begins; 0 if it is not of
+// the usual form.
+func statusLine(b []byte) (code, next int) {
+	const digits = len(protocol)
+	if len(b) < digits+4 || string(b[:digits]) != protocol || b[digits+3] != ' ' {
+		return 0, 0
+	}
+	for _, c := range b[digits : digits+3] {
+		if c < '0' || c > '9' {
+			return 0, 0
+		}
+		code = 10*code + int(c-'0')
+	}
+	end := visible(b, digits)
+	if code < 200 || code > 599 || code == http.StatusNoContent || code == http.StatusNotModified || !endsLine(b, end) {
+		return 0, 0
+	}
+	return code, end + len(lineEnd)
+}
+
+// place is where a header stands in the text that is kept of a head.
+type place struct{ name, value, end int }
+
+// header adds the one that begins at from to text, its name as http.CanonicalHeaderKey
+// writes it. next is where the line behind it begins; 0 if this is not of the usual form.
+func header(text, b []byte, from int) (_ []byte, at place, next int) {
+	at.name = len(text)
+	i, begins := from, true // a word of the name
+	for ; i < len(b) && b[i] != ':'; i++ {
+		c := nameByte[b[i]]
+		switch {
+		case c == 0:
+			return text, at, 0
+		case begins && c >= 'a':
+			c -= 'a' - 'A'
+		}
+		text = append(text, c)
+		begins = c == '-'
+	}
+	end := visible(b, i+1)
+	if i == from || !endsLine(b, end) {
+		return text, at, 0
+	}
+	next = end + len(lineEnd)
+	for i++; i < end && blank(b[i]); i++ {
+	}
+	for ; i < end && blank(b[end-1]); end-- {
+	}
+	at.value = len(text)
+	text = append(text, b[i:end]...)
+	at.end = len(text)
+	return text, at, next
+}
+
+// nameByte gives what may stand in a name, letters in lower case, and 0 for all else.
+var nameByte = func() (to [256]byte) {
+	for _, c := range []byte("abcdefghijklmnopqrstuvwxyz0123456789-") {
+		to[c] = c
+		if c >= 'a' {
+			to[c-'a'+'A'] = c
+		}
+	}
+	return to
+}()
+
+func blank(c byte) bool { return c == ' ' || c == '\t' }
+
+// visible gives the index behind the visible ASCII and blanks that stand at i.
+func visible(b []byte, i int) int {
+	for i < len(b) && (b[i] >= ' ' && b[i] <= '~' || b[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// endsLine says that a line ends at i.
+func endsLine(b []byte, i int) bool {
+	return i+1 < len(b) && b[i] == '\r' && b[i+1] == '\n'
+}
+
+// fill takes in the status and the headers, unless the usual form does not have them.
+func (a *usualAnswer) fill(text string, lines []place) bool {
+	a.Header = make(http.Header, len(lines))
 	values := a.values[:0]
-	for len(lines) > 0 {
-		line, lines, _ = bytes.Cut(lines, lineEnd)
-		name, rest, ok := bytes.Cut(line, []byte(":"))
-		at := text.Len()
-		if !ok || !visible(rest) || !addName(&text, name) {
-			return nil, 0
+	for i, line := range lines {
+		if i == 0 {
+			a.Status = text[:line.name]
 		}
-		from := text.Len()
-		text.Write(bytes.Trim(rest, " \t"))
-		key, value := text.String()[at:from], text.String()[from:]
-		if !a.admits(key, value) {
-			return nil, 0
-		}
-		if key == transferEncoding { // net/http keeps it from the header
-			continue
-		}
-		if before, again := a.Header[key]; again {
-			a.Header[key] = append(before, value)
+		key, value := text[line.name:line.value], text[line.value:line.end]
+		switch {
+		case !a.admits(key, value):
+			return false
+		case key == transferEncoding: // net/http keeps it from the header
 			continue
 		}
 		values = append(values, value)
+		some := len(a.Header)
 		a.Header[key] = slices.Clip(values[len(values)-1:]) // what is appended must not get to the next
+		if len(a.Header) == some {
+			a.Header[key] = every(text, lines[:i+1], key)
+		}
 	}
-	if (a.ContentLength < 0) == (a.TransferEncoding == nil) { // neither, or both
-		return nil, 0
+	return (a.ContentLength < 0) != (a.TransferEncoding == nil) // not neither, nor both
+}
+
+// every gives the values of all headers of this name.
+func every(text string, lines []place, name string) (values []string) {
+	for _, line := range lines {
+		if text[line.name:line.value] == name {
+			values = append(values, text[line.value:line.end])
+		}
 	}
-	return a, end + 2*len(lineEnd)
+	return values
 }
 
 // What says that a body comes in chunks.
@@ -117,39 +211,6 @@ func (a *usualAnswer) admits(key, value string) bool {
 			return false
 		}
 		a.ContentLength = int64(n)
-	}
-	return true
-}
-
-// addName writes the name of a header as http.CanonicalHeaderKey does, but into memory
-// that is there. It knows letters, digits and hyphens.
-func addName(to *strings.Builder, name []byte) bool {
-	first := true
-	for _, b := range name {
-		switch {
-		case 'a' <= b && b <= 'z':
-			if first {
-				b -= 'a' - 'A'
-			}
-		case 'A' <= b && b <= 'Z':
-			if !first {
-				b += 'a' - 'A'
-			}
-		case b != '-' && (b < '0' || b > '9'):
-			return false
-		}
-		to.WriteByte(b)
-		first = b == '-'
-	}
-	return len(name) > 0
-}
-
-// visible says of text that it is visible ASCII and blanks.
-func visible(text []byte) bool {
-	for _, b := range text {
-		if (b < ' ' || b > '~') && b != '\t' {
-			return false
-		}
 	}
 	return true
 }
