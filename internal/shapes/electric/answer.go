@@ -197,7 +197,7 @@ func readBatch(ctx context.Context, resp *http.Response) (*shapes.Batch, error) 
 		return nil, fault("a live answer has an empty body")
 	case none:
 		return &shapes.Batch{UpToDate: true}, nil
-	case !json.Valid(body):
+	case !shapes.Valid(body):
 		return nil, fault("a live answer is not JSON")
 	}
 	batch := shapes.Batch{Rows: body[:0]}
