@@ -63,11 +63,12 @@ func (c *common) encoded(codec *cursor.Codec, at *cursor.Cursor) (handle, offset
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range c.places {
-		p := &c.places[i]
-		if p.codec != codec || !cursor.SameHandle(&p.at, at) {
+		p := c.latest(i)
+		moved := p.at.Sides != at.Sides
+		if p.codec != codec || moved && handle != "" || !cursor.SameHandle(&p.at, at) {
 			continue
 		}
-		if handle = p.handle; p.at.Sides == at.Sides {
+		if handle = p.handle; !moved {
 			return handle, p.offset
 		}
 	}
@@ -80,12 +81,19 @@ func (c *common) decoded(codec *cursor.Codec, handle, offset string) (cursor.Cur
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range c.places {
-		p := &c.places[i]
+		p := c.latest(i)
 		if p.codec == codec && p.offset == offset && subtle.ConstantTimeCompare([]byte(p.handle), []byte(handle)) == 1 {
 			return p.at, true
 		}
 	}
 	return cursor.Cursor{}, false
+}
+
+// latest is the place that so many were told after. Most who ask are there, or where the
+// one before it was.
+func (c *common) latest(before int) *told {
+	all := len(c.places)
+	return &c.places[(c.replace+all-1-before)%all]
 }
 
 // tell remembers what a place is told as.

@@ -72,6 +72,11 @@ func TestPlacesInCommon(t *testing.T) {
 	place := func(n int) *cursor.Cursor { return &cursor.Cursor{Nonce: uint64(n)} }
 	for n := range mostPlaces + 1 {
 		c.tell(&codec, place(n), fmt.Sprint("handle", n), "17_0")
+		for before := range len(c.places) {
+			if got, want := c.latest(before).at.Nonce, uint64(n-before); got != want {
+				t.Fatalf("%d places were told after %d, of %d: %d", before, got, n+1, want)
+			}
+		}
 	}
 	for n := range mostPlaces + 1 {
 		want := n > 0 // the oldest made room
