@@ -50,7 +50,7 @@ func post(t *testing.T, transport *http.Transport, url, body string) (status int
 // drain, and after no other.
 func TestConnectionsWithBodies(t *testing.T) {
 	var draining atomic.Bool
-	g := &gateway{Config{Draining: draining.Load}}
+	g := &gateway{config: Config{Draining: draining.Load}}
 	unread := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	for name, c := range map[string]struct {
 		handler http.Handler
@@ -136,7 +136,7 @@ func TestBodiesHaveTheirTime(t *testing.T) {
 // A body that is handed on from behind routes that read theirs has the longer time,
 // and its connection ends, though it was read to its end.
 func TestBodiesHandedOnFromBehind(t *testing.T) {
-	g := &gateway{Config{Draining: func() bool { return false }}}
+	g := &gateway{config: Config{Draining: func() bool { return false }}}
 	over := make(chan struct{})
 	handler := withTime(PassesBodies(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		close(over)

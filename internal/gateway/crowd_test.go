@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -71,13 +73,13 @@ type crowd struct {
 	holding atomic.Int64 // requests that wait
 	changed chan struct{}
 	token   string
-	place   url.Values // of all clients
-	noted   func()     // what is done when an answer is noted, if it is not nil
+	place   url.Values     // of all clients
+	noted   func(Answered) // is told of each answer, if it is not nil
 }
 
-func (c *crowd) Answered(Answered) {
+func (c *crowd) Answered(a Answered) {
 	if c.noted != nil {
-		c.noted()
+		c.noted(a)
 	}
 }
 
@@ -124,7 +126,7 @@ func (c *crowd) tell(row string) {
 	c.news <- &shapes.News{Batch: shapes.Batch{Rows: []byte(row), Count: 1, UpToDate: true, LSN: 100}}
 }
 
-func newCrowd(t testing.TB) *crowd {
+func newCrowd(t testing.TB, set ...func(*Config)) *crowd {
 	t.Helper()
 	c := &crowd{news: make(chan *shapes.News), changed: make(chan struct{}, 1)}
 	directory, err := auth.NewCache(auth.CacheConfig{Source: one{}})
@@ -141,10 +143,14 @@ func newCrowd(t testing.TB) *crowd {
 	}
 	flights := flight.New(flight.Config{Source: c})
 	t.Cleanup(flights.Close)
-	c.handler, err = New(Config{
+	config := Config{
 		Auth: authenticator, Finder: one{}, Observer: c, ConcurrencyLimit: 1 << 20, Log: zerolog.New(io.Discard),
 		Feeds: feeds.New(feeds.Config{Merger: merge.New(merge.Config{Upstreams: [merge.Sides]*flight.Group{flights, flights}}), Codec: codec, Hold: 30 * time.Second}),
-	})
+	}
+	for _, set := range set {
+		set(&config)
+	}
+	c.handler, err = New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +159,7 @@ func newCrowd(t testing.TB) *crowd {
 		t.Fatal(err)
 	}
 	rec := httptest.NewRecorder()
-	c.handler.ServeHTTP(rec, c.request(t, url.Values{"offset": {"-1"}}))
+	c.handler.ServeHTTP(rec, c.request(t, url.Values{"offset": {"-1"}}, io.Discard))
 	if rec.Code != http.StatusOK {
 		t.Fatalf("%d %s", rec.Code, rec.Body)
 	}
@@ -166,8 +172,10 @@ func (c *crowd) moved(h http.Header) {
 	c.place = url.Values{"handle": {h.Get("Electric-Handle")}, "offset": {h.Get("Electric-Offset")}, "cursor": {h.Get("Electric-Cursor")}, "live": {"true"}}
 }
 
-func (c *crowd) request(t testing.TB, place url.Values) *http.Request {
-	ctx := knowsItsConn(t.Context(), new(strictConn)) // as the server's are
+// request is one that comes over a connection, which is what answers are written to that go
+// straight there.
+func (c *crowd) request(t testing.TB, place url.Values, to io.Writer) *http.Request {
+	ctx := knowsItsConn(t.Context(), &strictConn{out: to}) // as the server's are
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/realtime/v1/runs?tags=demo&"+place.Encode(), http.NoBody)
 	r.Header.Set("Authorization", "Bearer "+c.token)
 	r.Header.Set("Origin", "https://app.example.com")
@@ -176,29 +184,29 @@ func (c *crowd) request(t testing.TB, place url.Values) *http.Request {
 	return r
 }
 
-// memory is a ResponseWriter in memory that can be used again.
+// memory is where an answer that goes straight comes to, in place of a client.
 type memory struct {
-	header http.Header
-	status int
-	body   []byte
-	writes int
+	bytes.Buffer
+	told func() // when it has come
 }
-
-func (m *memory) Header() http.Header    { return m.header }
-func (m *memory) WriteHeader(status int) { m.status = status }
-func (m *memory) Flush()                 {}
-
-func (m *memory) SetWriteDeadline(time.Time) error { return nil }
 
 func (m *memory) Write(p []byte) (int, error) {
-	m.body = append(m.body, p...)
-	m.writes++
-	return len(p), nil
+	defer m.told()
+	return m.Buffer.Write(p)
 }
 
-func (m *memory) reset() {
-	clear(m.header)
-	m.status, m.body, m.writes = 0, m.body[:0], 0
+// answer is what came.
+func (m *memory) answer(t testing.TB) *http.Response {
+	t.Helper()
+	answer, err := http.ReadResponse(bufio.NewReader(&m.Buffer), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || string(body) != crowdBody || answer.StatusCode != http.StatusOK {
+		t.Fatalf("%d %s, %v", answer.StatusCode, body, err)
+	}
+	return answer
 }
 
 var crowdBody = "[" + crowdRow + "," + strings.Replace(crowdEnd, "100", "1", 1) + "]"
@@ -207,10 +215,17 @@ var crowdBody = "[" + crowdRow + "," + strings.Replace(crowdEnd, "100", "1", 1) 
 // way of a change.
 func TestTheAnswerDoesNotWaitForTheLog(t *testing.T) {
 	c := newCrowd(t)
-	server := httptest.NewServer(c.handler)
-	defer server.Close()
+	theAnswerDoesNotWait(t, c, serve(t, ServerConfig{Handler: c.handler}))
+	c = newCrowd(t)
+	other := httptest.NewServer(c.handler) // whose connections are not known: net/http writes
+	defer other.Close()
+	theAnswerDoesNotWait(t, c, other.Listener.Addr().String())
+}
+
+func theAnswerDoesNotWait(t *testing.T, c *crowd, addr string) {
+	t.Helper()
 	heard, noted := make(chan struct{}), make(chan bool, 1)
-	c.noted = func() {
+	c.noted = func(Answered) {
 		select {
 		case <-heard:
 			noted <- true
@@ -222,10 +237,12 @@ func TestTheAnswerDoesNotWaitForTheLog(t *testing.T) {
 		c.until(1)
 		c.tell(crowdRow)
 	}()
-	req := c.request(t, c.place)
+	req := c.request(t, c.place, io.Discard)
 	req.RequestURI = ""
-	req.URL.Scheme, req.URL.Host = "http", strings.TrimPrefix(server.URL, "http://")
-	resp, err := server.Client().Do(req)
+	req.URL.Scheme, req.URL.Host = "http", addr
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,17 +254,6 @@ func TestTheAnswerDoesNotWaitForTheLog(t *testing.T) {
 	if !<-noted {
 		t.Error("the answer was noted before the client had it")
 	}
-}
-
-// writing counts who has begun to have an answer.
-type writing struct {
-	memory
-	told *atomic.Int64
-}
-
-func (w *writing) Write(p []byte) (int, error) {
-	w.told.Add(1)
-	return w.memory.Write(p)
 }
 
 // The last of many who wait for the same has it before what is done for the first behind
@@ -265,18 +271,30 @@ func TestAllAreToldBeforeOneIsDone(t *testing.T) {
 	}
 }
 
+// writing says when an answer begins that does not go straight.
+type writing struct {
+	*httptest.ResponseRecorder
+	told func()
+}
+
+func (w *writing) Write(p []byte) (int, error) {
+	w.told()
+	return w.ResponseRecorder.Write(p)
+}
+
 // toldAtHalf is how many of a crowd had been told when half of it was done with.
 func toldAtHalf(t *testing.T, protocol, many int) int {
 	c := newCrowd(t)
 	var told, done, atHalf atomic.Int64
-	c.noted = func() {
+	c.noted = func(Answered) {
 		if done.Add(1) == int64(many/2) {
 			atHalf.Store(told.Load())
 		}
 	}
 	var answered sync.WaitGroup
 	for range many {
-		w, r := &writing{memory{header: http.Header{}}, &told}, c.request(t, c.place)
+		tell := func() { told.Add(1) }
+		w, r := &writing{httptest.NewRecorder(), tell}, c.request(t, c.place, &memory{told: tell})
 		r.ProtoMajor = protocol
 		answered.Go(func() { c.handler.ServeHTTP(w, r) })
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/realtime-gw/realtime-gw/internal/feeds"
 	"github.com/realtime-gw/realtime-gw/internal/shapes"
 )
 
@@ -60,6 +61,13 @@ func (d dialect) head(h http.Header) {
 		if values := h[name]; values != nil {
 			h[former] = values
 		}
+	}
+}
+
+// body has the rows of a batch written as the client knows them.
+func (d dialect) body(batch *feeds.Batch) {
+	if recast := d.recast(); recast != nil {
+		batch.Recast(recast)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // the client's next request can go elsewhere; before, connections are kept.
 func TestConnectionsEndInADrain(t *testing.T) {
 	var draining atomic.Bool
-	g := &gateway{Config{Draining: draining.Load}}
+	g := &gateway{config: Config{Draining: draining.Load}}
 	url := "http://" + serve(t, ServerConfig{Handler: g.lastInADrain(echoProtocol)})
 	for name, set := range map[string]func(*http.Protocols){"HTTP/1.1": http1, "h2c": h2c} {
 		var protocols http.Protocols

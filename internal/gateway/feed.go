@@ -33,6 +33,7 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request, who *auth.Princi
 		return g.feedError(w, a.client, err)
 	}
 	defer batch.Close()
+	a.client.body(batch)
 	write(r.Context(), w, a.client, batch, g.config.Unread)
 	return nil
 }
@@ -77,7 +78,7 @@ func (g *gateway) live(w http.ResponseWriter, r *http.Request, a ask, environmen
 		return nil
 	}
 	p.held.Wait()
-	return p.answer(w)
+	return p.answer(w, nil)
 }
 
 // feedError answers with what a feed gave instead of a batch. Only a 409 is
@@ -108,27 +109,13 @@ func (g *gateway) feedError(w http.ResponseWriter, client dialect, err error) er
 
 // write answers with a batch, whose reader takes something within so long.
 func write(ctx context.Context, w http.ResponseWriter, client dialect, batch *feeds.Batch, within time.Duration) {
-	if recast := client.recast(); recast != nil {
-		batch.Recast(recast)
-	}
 	h := w.Header()
-	values := make(headerValues, 0, maxHead)
-	values.set(h, "Content-Type", jsonType)
-	values.set(h, "Electric-Handle", batch.Handle)
-	values.set(h, "Electric-Offset", batch.Offset)
-	if batch.Cursor != "" {
-		values.set(h, "Electric-Cursor", batch.Cursor)
-	}
-	if batch.Schema != "" {
-		values.set(h, "Electric-Schema", batch.Schema)
-	}
-	if batch.UpToDate {
-		values.set(h, "Electric-Up-To-Date", "")
+	values := make(headerValues, 0, maxFields)
+	var room [maxFields]field
+	for _, f := range fieldsOf(batch, room[:0]) {
+		values.set(h, f.name, f.value)
 	}
 	client.head(h)
-	if length := batch.Length(); length != "" {
-		values.set(h, "Content-Length", length)
-	}
 	w.WriteHeader(http.StatusOK)
 	var err error
 	if size := batch.Size(); size < 0 || size > unreadBytes {
@@ -166,8 +153,29 @@ func writeLarge(ctx context.Context, w http.ResponseWriter, batch *feeds.Batch, 
 	return pieces.end()
 }
 
-// maxHead is how many headers write sets.
-const maxHead = 7
+// field is a header of an answer.
+type field struct{ name, value string }
+
+// maxFields is how many a batch has.
+const maxFields = 7
+
+// fieldsOf adds the headers of a batch.
+func fieldsOf(batch *feeds.Batch, to []field) []field {
+	to = append(to, field{"Content-Type", jsonType}, field{"Electric-Handle", batch.Handle}, field{"Electric-Offset", batch.Offset})
+	if batch.Cursor != "" {
+		to = append(to, field{"Electric-Cursor", batch.Cursor})
+	}
+	if batch.Schema != "" {
+		to = append(to, field{"Electric-Schema", batch.Schema})
+	}
+	if batch.UpToDate {
+		to = append(to, field{"Electric-Up-To-Date", ""})
+	}
+	if length := batch.Length(); length != "" {
+		to = append(to, field{"Content-Length", length})
+	}
+	return to
+}
 
 // headerValues are values of headers in one piece of memory.
 type headerValues []string

@@ -63,7 +63,10 @@ type Config struct {
 }
 
 // gateway is the handlers' common ground.
-type gateway struct{ config Config }
+type gateway struct {
+	config Config
+	heads  heads
+}
 
 // New makes the handler of all routes.
 func New(c Config) (http.Handler, error) {
@@ -85,7 +88,7 @@ func New(c Config) (http.Handler, error) {
 	if c.Unread == 0 {
 		c.Unread = defaultUnread
 	}
-	g := &gateway{c}
+	g := &gateway{config: c}
 	r := chi.NewRouter()
 	r.Use(routed, g.lastInADrain)
 	if c.Trace != nil {

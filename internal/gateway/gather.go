@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 )
 
@@ -24,7 +25,7 @@ type gathering struct {
 var errCutOff = errors.New("the answer was cut off: nothing may follow it on its connection")
 
 // write is strictConn's.
-func (g *gathering) write(to *net.TCPConn, p []byte) (n int, err error) {
+func (g *gathering) write(to io.Writer, p []byte) (n int, err error) {
 	switch {
 	case g.failed != nil:
 		return 0, g.failed
@@ -60,7 +61,7 @@ func (c *strictConn) ungather() error {
 	if len(g.kept) > 0 {
 		kept := g.kept
 		g.kept = nil
-		_, g.failed = c.TCPConn.Write(kept)
+		_, g.failed = c.out.Write(kept)
 	}
 	if g.failed == nil {
 		c.gathering = nil

@@ -117,7 +117,7 @@ func TestGathering(t *testing.T) {
 			all, _ := io.ReadAll(theirs)
 			got <- all
 		}()
-		c := &strictConn{TCPConn: ours}
+		c := &strictConn{TCPConn: ours, out: ours}
 		c.gather()
 		var want []byte
 		kept := 0
@@ -159,7 +159,7 @@ func TestGathering(t *testing.T) {
 func TestNothingFollowsAHole(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ours, theirs := tcpPair(t)
-		c := &strictConn{TCPConn: ours}
+		c := &strictConn{TCPConn: ours, out: ours}
 		c.gather()
 		hole := rapid.Bool().Draw(t, "hole")
 		size := 10

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -26,7 +27,7 @@ type strictListener struct{ net.Listener }
 func (l strictListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if tcp, ok := c.(*net.TCPConn); ok && err == nil {
-		return &strictConn{TCPConn: tcp}, nil
+		return &strictConn{TCPConn: tcp, out: tcp}, nil
 	}
 	return c, err
 }
@@ -37,10 +38,12 @@ func (l strictListener) Accept() (net.Conn, error) {
 // goes on.
 type strictConn struct {
 	*net.TCPConn
+	out  io.Writer // that it is written to: the TCPConn
 	late atomic.Bool
 	// Of whoever writes an answer, who alone uses it; nil between answers, unless one was
 	// cut off.
-	gathering *gathering
+	gathering    *gathering
+	straightened bool // the answer was written: what net/http writes goes nowhere
 }
 
 var errLate = errors.New("the request did not come in time and is not answered")
@@ -66,10 +69,13 @@ func (c *strictConn) Write(p []byte) (int, error) {
 	if c.late.Load() {
 		return 0, errLate
 	}
-	if c.gathering != nil {
-		return c.gathering.write(c.TCPConn, p)
+	switch {
+	case c.straightened:
+		return len(p), nil
+	case c.gathering != nil:
+		return c.gathering.write(c.out, p)
 	}
-	return c.TCPConn.Write(p)
+	return c.out.Write(p)
 }
 
 func (c *strictConn) SetReadDeadline(t time.Time) error {

@@ -73,15 +73,16 @@ func keep(*[asideBytes]byte) {}
 // finish answers, once it was waited for.
 //
 //go:noinline
-func (p *poll) finish(w http.ResponseWriter) {
+func (p *poll) finish(v *visit) {
 	defer p.release()
-	if err := p.answer(w); err != nil {
-		fail(p.ctx, w, err)
+	if err := p.answer(&v.out, v); err != nil {
+		fail(p.ctx, &v.out, err)
 	}
 }
 
-// answer writes what came, or gives what is to be answered instead.
-func (p *poll) answer(w http.ResponseWriter) error {
+// answer writes what came, or gives what is to be answered instead. v is nil where others
+// write around it.
+func (p *poll) answer(w http.ResponseWriter, v *visit) error {
 	batch, err := p.held.Batch()
 	p.over()
 	p.gateway.endConnection(w)
@@ -91,6 +92,16 @@ func (p *poll) answer(w http.ResponseWriter) error {
 	defer batch.Close()
 	if batch.Size() >= 0 {
 		p.crowd = batch.Crowd
+	}
+	p.client.body(batch)
+	if v != nil && !p.client.formerNames {
+		if v.straight, err = p.gateway.heads.straight(v, batch); err != nil {
+			v.left = true // as far as can be known
+			panic(http.ErrAbortHandler)
+		}
+		if v.straight {
+			return nil
+		}
 	}
 	write(p.ctx, w, p.client, batch, p.gateway.config.Unread)
 	return nil

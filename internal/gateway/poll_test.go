@@ -3,6 +3,7 @@ package gateway
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -25,7 +26,7 @@ func TestAWaitingRequestIsShallow(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conns[i].Close()
-		if err := c.request(t, c.place).Write(conns[i]); err != nil {
+		if err := c.request(t, c.place, io.Discard).Write(conns[i]); err != nil {
 			t.Fatal(err)
 		}
 	}

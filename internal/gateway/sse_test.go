@@ -53,7 +53,7 @@ func feedOver(t *testing.T, upstream shapes.Source) (*gateway, *feeds.Feed) {
 	}
 	flights := flight.New(flight.Config{Source: upstream})
 	t.Cleanup(flights.Close)
-	g := &gateway{Config{Observer: nobody{}, Draining: func() bool { return false }, Unread: time.Minute, Feeds: feeds.New(feeds.Config{
+	g := &gateway{config: Config{Observer: nobody{}, Draining: func() bool { return false }, Unread: time.Minute, Feeds: feeds.New(feeds.Config{
 		Merger: merge.New(merge.Config{Upstreams: [merge.Sides]*flight.Group{flights, flights}}), Codec: codec, Hold: 20 * time.Second,
 	})}}
 	feed, err := g.config.Feeds.Tags(crowdEnv, []string{"demo"}, nil, nil)

@@ -27,6 +27,8 @@ type visit struct {
 	returned        bool          // its handler did not panic
 	left            bool          // its client has, in the middle of an answer
 	alone           bool          // on its connection: see connOf
+	plain           bool          // of HTTP/1.1, and its connection goes on as far as it says itself
+	straight        bool          // its answer was written past net/http
 
 	mayWait bool  // the answer may be left in poll
 	poll    *poll // a live request that is waiting; nil: it was answered
@@ -98,7 +100,8 @@ type entrance struct {
 // ServeHTTP implements http.Handler. Where it waits is the foot of every waiting
 // request's stack: see poll.
 func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	v := &visit{Context: r.Context(), out: recorder{ResponseWriter: w}, entrance: e, method: r.Method, began: time.Now(), alone: r.ProtoMajor == 1}
+	v := &visit{Context: r.Context(), out: recorder{ResponseWriter: w}, entrance: e, method: r.Method, began: time.Now(), alone: r.ProtoMajor == 1,
+		plain: r.ProtoMajor == 1 && r.ProtoMinor == 1 && !r.Close}
 	defer v.end() // deferred: a handler that panics is logged too
 	if e.inline || !mayWait(r) {
 		v.serve(r)
@@ -108,8 +111,8 @@ func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if v.poll != nil {
 		v.poll.held.Wait()
-		v.poll.finish(&v.out)
-		if v.out.status != 0 { // what is noted of the answer, it does not wait for
+		v.poll.finish(v)
+		if v.out.status != 0 && !v.straight { // what is noted of the answer, it does not wait for
 			_ = v.out.FlushError()
 		}
 		if v.alone && v.poll.crowd > 1 { // over HTTP/2 an answer ends when its handler does

@@ -143,6 +143,10 @@ func same(a, b []byte) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
+// Whole is the body if it is shared with others who are told the same, and so in one
+// piece; never written to. nil: it is made as it is written.
+func (a *Answer) Whole() []byte { return a.whole }
+
 // Length is Size in decimal, or "" if the body is streamed.
 func (a *Answer) Length() string {
 	if a.whole != nil {

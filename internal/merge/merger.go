@@ -107,8 +107,7 @@ func (m *Merger) Begin(ctx context.Context, req Request) *Held {
 }
 
 func (r *Held) apply(e Event) {
-	var effects []Effect
-	r.state, effects = Step(r.state, e)
+	effects := r.state.step(e)
 	if e.Kind == Begin {
 		r.seat(effects)
 	}

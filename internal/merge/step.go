@@ -6,36 +6,43 @@ import "github.com/realtime-gw/realtime-gw/internal/shapes"
 // next state and what to do. It is pure. An event that the state cannot have
 // changes nothing.
 func Step(s State, e Event) (State, []Effect) {
+	effects := s.step(e)
+	return s, effects
+}
+
+// step is Step in place. A thousand who are told the same take it in on small stacks: a
+// copy for each of these functions would make the stack of each grow.
+func (s *State) step(e Event) []Effect {
 	switch {
 	case s.Phase.Over():
-		return s, nil
+		return nil
 	case e.Kind == Begin:
 		if s.Phase == Idle {
-			return begin(s)
+			return s.begin()
 		}
-		return s, nil
+		return nil
 	case s.Phase == Idle:
-		return s, nil
+		return nil
 	}
 	switch e.Kind {
 	case Whole, Large, News, Rotated, Failed:
-		return heard(s, e)
+		return s.heard(e)
 	case Gained:
-		return gained(s, e.Side)
+		return s.gained(e.Side)
 	case Settled:
 		if s.Phase == Settling {
-			return finish(s), nil
+			s.finish()
 		}
 	case Expired:
-		return expire(s), nil
+		s.expire()
 	}
-	return s, nil
+	return nil
 }
 
 // begin asks every opened side: a client that is not live wants what is there
 // now; for one that is, a side that is behind is read and the others are waited
 // for.
-func begin(s State) (State, []Effect) {
+func (s *State) begin() []Effect {
 	s.Phase = Gathering
 	if s.Live {
 		s.Phase = Holding
@@ -53,7 +60,7 @@ func begin(s State) (State, []Effect) {
 			effects = append(effects, ask(side, i, Read))
 		}
 	}
-	return s, effects
+	return effects
 }
 
 func ask(side *Side, i int, kind EffectKind) Effect {
@@ -66,51 +73,50 @@ func ask(side *Side, i int, kind EffectKind) Effect {
 
 // gained opens a side while the client is held: its rows come as inserts. In any
 // other phase the client is about to come again, and the side is opened then.
-func gained(s State, i int) (State, []Effect) {
+func (s *State) gained(i int) []Effect {
 	side := &s.Sides[i]
 	if s.Phase != Holding || side.Opened {
-		return s, nil
+		return nil
 	}
 	side.Opened, side.Joined = true, true
-	return s, []Effect{ask(side, i, Read)}
+	return []Effect{ask(side, i, Read)}
 }
 
 // part closes a side again that joined and was not heard: the client knows nothing
 // of it, and the next request opens it anew.
-func part(s State) State {
+func (s *State) part() {
 	for i := range s.Sides {
 		if side := &s.Sides[i]; side.Joined && !side.Heard {
 			side.Opened = false
 		}
 	}
-	return s
 }
 
 // heard takes in what became of a side's read or wait.
-func heard(s State, e Event) (State, []Effect) {
+func (s *State) heard(e Event) []Effect {
 	side := &s.Sides[e.Side]
 	wanted := Reading
 	if e.Kind == News {
 		wanted = Waiting
 	}
 	if side.Activity == Resting || (e.Kind == Whole || e.Kind == Large || e.Kind == News) && side.Activity != wanted {
-		return s, nil
+		return nil
 	}
 	readOn := side.Activity == Reading && side.Heard
 	side.Activity = Resting
 	switch e.Kind {
 	case Rotated:
 		s.Phase = Refetch // one side's rotation ends the composite
-		return s, nil
+		return nil
 	case Failed:
 		// The side keeps its place. What is to be told goes out without it, and
 		// one that was being read on has answered; but an answer that is not
 		// live needs every side, for its schema too.
 		if readOn || s.Live && s.tells() {
-			return proceed(s, e)
+			return s.proceed(e)
 		}
 		s.Phase = Unavailable
-		return s, nil
+		return nil
 	case Large:
 		s.Large = true
 		e.UpToDate = false
@@ -120,63 +126,62 @@ func heard(s State, e Event) (State, []Effect) {
 	side.Moved = side.Moved || side.Advanced
 	side.Position, side.UpToDate = e.Next, e.UpToDate
 	s.Rows = s.Rows || e.Rows
-	return proceed(s, e)
+	return s.proceed(e)
 }
 
 // settle is what everybody does whom news reaches, so it is made once.
 var settle = []Effect{{Kind: Settle}}
 
 // proceed decides what the side does next, and whether the request is ready.
-func proceed(s State, e Event) (State, []Effect) {
+func (s *State) proceed(e Event) []Effect {
 	side := &s.Sides[e.Side]
 	if e.Kind == Whole && !side.UpToDate && side.Advanced && !s.Large {
 		switch {
 		case s.Live && !s.inHand():
-			return s, []Effect{ask(side, e.Side, Read)}
+			return []Effect{ask(side, e.Side, Read)}
 		case !side.Followed:
 			side.Followed = true
 			if s.Live {
 				s.Phase = Completing
 			}
-			return s, []Effect{ask(side, e.Side, ReadOn)}
+			return []Effect{ask(side, e.Side, ReadOn)}
 		}
 	}
 	reading := s.any(Reading)
 	switch {
 	case !reading && (!s.Live || !s.tells() && !s.UpToDate()):
-		return finish(s), nil
+		s.finish()
 	case s.Live && !s.tells() && side.UpToDate:
-		return s, []Effect{ask(side, e.Side, Wait)}
+		return []Effect{ask(side, e.Side, Wait)}
 	case reading && s.Live && s.tells():
 		s.Phase = Completing
 	case reading || s.Phase == Settling && s.any(Waiting):
 	case s.any(Waiting):
 		s.Phase = Settling
-		return s, settle
+		return settle
 	default:
-		return finish(s), nil
+		s.finish()
 	}
-	return s, nil
+	return nil
 }
 
 // expire ends a request that was held long enough: with what is in hand, or
 // with the word that nothing happened, if that is known of every side.
-func expire(s State) State {
-	s = part(s)
+func (s *State) expire() {
+	s.part()
 	if s.Live && (s.inHand() || s.UpToDate() || s.moved()) {
-		return finish(s)
+		s.finish()
+		return
 	}
 	s.Phase = Unavailable
-	return s
 }
 
 // finish answers, but for an answer that is neither up to date nor moves the
 // client: it would ask the same again at once, and for ever.
-func finish(s State) State {
-	s = part(s)
+func (s *State) finish() {
+	s.part()
 	s.Phase = Answered
 	if !s.UpToDate() && !s.moved() {
 		s.Phase = Unavailable
 	}
-	return s
 }
