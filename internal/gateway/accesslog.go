@@ -24,7 +24,7 @@ const statusClientGone = 499
 func (v *visit) end() {
 	took := cmp.Or(v.took, time.Since(v.began))
 	answered := Answered{
-		Route: v.route, Status: loggedStatus(v.out.status, v.returned, v.Err() != nil),
+		Route: v.route, Status: loggedStatus(v.out.status, v.returned, v.left || v.Err() != nil),
 		Broken: !v.returned && !v.left && v.out.status != 0, Bytes: v.out.bytes, Took: took - v.held,
 	}
 	if answered.Route == "" {

@@ -15,6 +15,10 @@
 // so what both use has no lock; the logger alone has (visit.log), because both sides of
 // a feed may be read at the same time.
 //
+// The answer to one goes past net/http, if that has nothing to decide about it
+// (straight.go): then what net/http writes for the same request is dropped by the
+// connection (late.go).
+//
 // Clients of every age are answered: what a request's headers say of it (dialect.go)
 // adds names to the head and changes one word of rows.
 //

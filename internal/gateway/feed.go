@@ -156,7 +156,7 @@ func writeLarge(ctx context.Context, w http.ResponseWriter, batch *feeds.Batch, 
 // field is a header of an answer.
 type field struct{ name, value string }
 
-// maxFields is how many a batch has.
+// maxFields is how many a batch has at most.
 const maxFields = 7
 
 // fieldsOf adds the headers of a batch.

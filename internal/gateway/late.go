@@ -42,9 +42,20 @@ type strictConn struct {
 	late atomic.Bool
 	// Of whoever writes an answer, who alone uses it; nil between answers, unless one was
 	// cut off.
-	gathering    *gathering
-	straightened bool // the answer was written: what net/http writes goes nowhere
+	gathering *gathering
+	straight  straightness
 }
+
+// straightness says what became of a request whose answer is not net/http's.
+type straightness uint8
+
+const (
+	notStraight straightness = iota
+	written                  // what net/http writes for the same request goes nowhere
+	dropped                  // it went there
+)
+
+var errTwice = errors.New("net/http answers a request twice, that was answered already")
 
 var errLate = errors.New("the request did not come in time and is not answered")
 
@@ -70,8 +81,11 @@ func (c *strictConn) Write(p []byte) (int, error) {
 		return 0, errLate
 	}
 	switch {
-	case c.straightened:
+	case c.straight == written:
+		c.straight = dropped
 		return len(p), nil
+	case c.straight == dropped:
+		return 0, errTwice
 	case c.gathering != nil:
 		return c.gathering.write(c.out, p)
 	}

@@ -23,7 +23,7 @@ type poll struct {
 	ctx     context.Context
 	held    *feeds.Held
 	over    func() // it waits no more
-	release func() // gives back its slot
+	release func() // gives back its slot; it may be called again
 	client  dialect
 	crowd   int // how many are told the same now, if the answer was whole when it was written
 }
@@ -94,9 +94,12 @@ func (p *poll) answer(w http.ResponseWriter, v *visit) error {
 		p.crowd = batch.Crowd
 	}
 	p.client.body(batch)
-	if v != nil && !p.client.formerNames {
-		if v.straight, err = p.gateway.heads.straight(v, batch); err != nil {
-			v.left = true // as far as can be known
+	if size := batch.Size(); size >= 0 && size <= copiedBytes {
+		p.release() // or a client who asks again at once may find no slot
+	}
+	if v != nil {
+		if v.straight, err = p.gateway.heads.straight(v, p.client, batch); err != nil {
+			v.left = true // the system does not say more
 			panic(http.ErrAbortHandler)
 		}
 		if v.straight {

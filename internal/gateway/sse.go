@@ -134,9 +134,7 @@ func (s *stream) write(batch *feeds.Batch, upToDate bool) error {
 		}
 		return s.control.Flush()
 	}
-	if recast := s.client.recast(); recast != nil {
-		batch.Recast(recast)
-	}
+	s.client.body(batch)
 	rotated, err := batch.WriteEvents(s)
 	switch {
 	case err != nil:

@@ -65,7 +65,7 @@ func (h *heads) put(b *bytes.Buffer) {
 // is made when the client has its answer. So it is only for answers about which net/http
 // has nothing to decide: over HTTP/1.1, to a request without a body, on a connection that
 // goes on.
-func (h *heads) straight(v *visit, batch *feeds.Batch) (done bool, err error) {
+func (h *heads) straight(v *visit, client dialect, batch *feeds.Batch) (done bool, err error) {
 	conn, size := connOf(v), batch.Size()
 	header := v.out.Header()
 	if conn == nil || !v.plain || conn.gathering != nil || size < 0 || size > unreadBytes || header["Connection"] != nil {
@@ -95,41 +95,46 @@ func (h *heads) straight(v *visit, batch *feeds.Batch) (done bool, err error) {
 	var room [maxFields]field
 	for _, f := range fieldsOf(batch, room[:0]) {
 		line(f.name, f.value)
+		if former := formerNames[f.name]; client.formerNames && former != "" {
+			line(former, f.value)
+		}
 	}
 	if bytes.Count(head.Bytes(), []byte("\n")) != lines || bytes.Count(head.Bytes(), []byte("\r")) != lines {
 		return false, nil // a value would be a header more: net/http makes blanks of those
 	}
 	head.WriteString("\r\n")
+	before := head.Len() // the body
 	if len(body) <= copiedBytes {
-		if _, err := batch.WriteTo(head); err != nil {
-			return false, err
-		}
+		_, _ = batch.WriteTo(head) // which takes all
 		body = nil
 	}
-	v.out.status, v.out.bytes = http.StatusOK, size
 	clear(header)
 	header["Date"] = nil // so that net/http makes none
-	return true, conn.straight(head.Bytes(), body)
+	wrote, err := conn.writeStraight(head.Bytes(), body)
+	if wrote > 0 {
+		v.out.status, v.out.bytes = http.StatusOK, max(wrote-before, 0)
+	}
+	return true, err
 }
 
-// straight writes an answer past net/http, all of it. What net/http writes for the same
-// request goes nowhere: http.Server ends a request by setting the deadline for writing anew.
-func (c *strictConn) straight(head, body []byte) (err error) {
+// writeStraight writes an answer past net/http, all of it. What net/http writes for the same
+// request, in one piece, goes nowhere: http.Server ends a request by setting the deadline for
+// writing anew.
+func (c *strictConn) writeStraight(head, body []byte) (n int, err error) {
 	if c.late.Load() {
-		return errLate
+		return 0, errLate
 	}
-	c.straightened = true
+	c.straight = written
 	if body == nil {
-		_, err = c.out.Write(head)
-		return err
+		return c.out.Write(head)
 	}
 	both := net.Buffers{head, body}
-	_, err = both.WriteTo(c.out)
-	return err
+	wrote, err := both.WriteTo(c.out)
+	return int(wrote), err
 }
 
 // SetWriteDeadline ends a request whose answer went straight.
 func (c *strictConn) SetWriteDeadline(t time.Time) error {
-	c.straightened = false
+	c.straight = notStraight
 	return c.TCPConn.SetWriteDeadline(t)
 }

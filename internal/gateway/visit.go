@@ -27,7 +27,7 @@ type visit struct {
 	returned        bool          // its handler did not panic
 	left            bool          // its client has, in the middle of an answer
 	alone           bool          // on its connection: see connOf
-	plain           bool          // of HTTP/1.1, and its connection goes on as far as it says itself
+	plain           bool          // of HTTP/1.1, without a body, and its client wants the connection to go on
 	straight        bool          // its answer was written past net/http
 
 	mayWait bool  // the answer may be left in poll
@@ -101,7 +101,7 @@ type entrance struct {
 // request's stack: see poll.
 func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v := &visit{Context: r.Context(), out: recorder{ResponseWriter: w}, entrance: e, method: r.Method, began: time.Now(), alone: r.ProtoMajor == 1,
-		plain: r.ProtoMajor == 1 && r.ProtoMinor == 1 && !r.Close}
+		plain: r.ProtoMajor == 1 && r.ProtoMinor == 1 && !r.Close && r.ContentLength == 0}
 	defer v.end() // deferred: a handler that panics is logged too
 	if e.inline || !mayWait(r) {
 		v.serve(r)

@@ -29,7 +29,7 @@ type usualAnswer struct {
 // opinions, so little code reads it. A header that changes what the others or the
 // connection mean, and all that is odd, is left to net/http.
 //
-// Each byte is looked at once. A held call is answered in a process that was idle, where
+// It is one pass. A held call is answered in a process that was idle, where
 // code costs by its size more than by how often it runs.
 func usual(buffered []byte) (a *usualAnswer, size int) {
 	code, at := statusLine(buffered)

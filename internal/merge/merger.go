@@ -107,7 +107,8 @@ func (m *Merger) Begin(ctx context.Context, req Request) *Held {
 }
 
 func (r *Held) apply(e Event) {
-	effects := r.state.step(e)
+	var effects []Effect
+	r.state, effects = Step(r.state, e)
 	if e.Kind == Begin {
 		r.seat(effects)
 	}

@@ -10,8 +10,8 @@ func Step(s State, e Event) (State, []Effect) {
 	return s, effects
 }
 
-// step is Step in place. A thousand who are told the same take it in on small stacks: a
-// copy for each of these functions would make the stack of each grow.
+// step is Step in place. A thousand who are told the same take it in on small stacks, and
+// those of all would grow if each of the functions below had a copy.
 func (s *State) step(e Event) []Effect {
 	switch {
 	case s.Phase.Over():
