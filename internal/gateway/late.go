@@ -55,7 +55,7 @@ const (
 	dropped                  // it went there
 )
 
-var errTwice = errors.New("net/http answers a request twice, that was answered already")
+var errTwice = errors.New("net/http wrote more than once for a request that was answered already")
 
 var errLate = errors.New("the request did not come in time and is not answered")
 

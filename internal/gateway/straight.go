@@ -59,8 +59,9 @@ func (h *heads) put(b *bytes.Buffer) {
 // did; if not, nothing was written.
 //
 // net/http keeps the headers of an answer in a map, copies that, sorts it, and writes them
-// into two buffers: most of what an answer costs, and in a process that was idle, where
-// code costs by its size, a fifth of the way from the upstream to the client. Of all that
+// into two buffers: a quarter of the instructions from the upstream's answer to the client's,
+// and a fifth of the code that is touched on that way, which is what it costs in a process
+// that was idle (docs/performance.md). Of all that
 // this does nothing that can wait: what net/http writes for the request goes nowhere, and
 // is made when the client has its answer. So it is only for answers about which net/http
 // has nothing to decide: over HTTP/1.1, to a request without a body, on a connection that

@@ -47,7 +47,9 @@ func strictNest(b []byte, i, nested int) int {
 			if i >= len(b) || b[i] != '"' {
 				return 0
 			}
-			i = strictString(b, i)
+			if i = strictString(b, i); i == 0 {
+				return 0
+			}
 			if i = skipSpace(b, i); i >= len(b) || b[i] != ':' {
 				return 0
 			}

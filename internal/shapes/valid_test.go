@@ -34,7 +34,7 @@ func TestValid(t *testing.T) {
 	}
 }
 
-// What a Scanner takes is not too deep, and nothing is deeper by more than one.
+// What is as deep as a Scanner takes it is valid, and nothing deeper.
 func TestValidIsAsDeepAsAScanner(t *testing.T) {
 	for _, brackets := range []string{"[]", "{}"} {
 		for depth := mostNested - 2; depth < mostNested+3; depth++ {
